@@ -1,0 +1,67 @@
+# One command from clone to a running network. `make` alone lists the targets.
+
+PYTHON ?= python3
+EXTRAS ?= dev
+SEED ?= 7
+FAULTS ?= all
+SEEDS ?= 0:500
+TARGET ?= block
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed-$(EXTRAS)
+
+# NODES and SECONDS mean the same everywhere, but each target has its own default.
+nodes = $(or $(NODES),$(1))
+seconds = $(or $(SECONDS),$(1))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup check test slow simulate sweep mutants fuzz bench devnet
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "error: Python 3.11 or later is needed; name it with PYTHON="; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		--no-build-isolation -e '.[$(EXTRAS)]'
+	@touch $@
+
+setup: $(STAMP) ## create .venv with pinned versions (EXTRAS=dev,training,bench)
+
+check: $(STAMP) ## format, lint, types, floors, tidiness
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python -m pytest -q tests/test_tidy.py
+
+test: check ## check, then every test that is not slow, with coverage
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow and not gpu" --cov --cov-report=term
+
+slow: $(STAMP) ## the tests marked slow
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "slow and not gpu"
+
+simulate: $(STAMP) ## one simulated network: SEED= NODES= SECONDS= FAULTS= BYZANTINE= LATENCY=
+	$(BIN)/python -m devnet.simulator run --seed $(SEED) --nodes $(call nodes,7) \
+		--seconds $(call seconds,120) --faults $(FAULTS) \
+		$(if $(BYZANTINE),--byzantine $(BYZANTINE)) $(if $(LATENCY),--latency $(LATENCY))
+
+sweep: $(STAMP) ## many simulated networks with mixed faults: SEEDS=0:500
+	$(BIN)/python -m devnet.simulator sweep --seeds $(SEEDS)
+
+mutants: $(STAMP) ## break one rule at a time and see the tests notice
+	$(BIN)/python -m tests.mutants
+
+fuzz: $(STAMP) ## random bytes against a decoder: TARGET=block SECONDS=60
+	$(BIN)/python -m tests.fuzz --target $(TARGET) --seconds $(call seconds,60)
+
+bench: $(STAMP) ## what consensus costs per block (QUICK=1 for a short run)
+	$(BIN)/python -m benchmarks.consensus $(if $(QUICK),--quick)
+
+devnet: $(STAMP) ## nodes in one process on the real clock: NODES=4 SECONDS=10
+	$(BIN)/python -m devnet.inprocess --nodes $(call nodes,4) --seconds $(call seconds,10)

@@ -1,0 +1,1 @@
+"""Measurements that print a figure and say how it was taken. No product code imports them."""

@@ -1,0 +1,1 @@
+"""The operator's commands: parse, call, print. One file per command group."""

@@ -1,0 +1,285 @@
+"""The accepted blocks of one epoch above the GC round, as a graph with bit masks.
+
+Guards: the set is closed under ancestry down to `gc_round`; a vertex is added only after every
+ancestor above it. Source: Sui `dag_state.rs`; votes as masks follow from "one ancestor per
+author" (at most n parents, so a parent set of one round is one integer).
+
+Theory of operation. Within a round every vertex owns a bit: the first block of a slot has its
+author's index, every further twin the next free bit from n upwards. `Vertex.parents` is the
+mask of its ancestors in the round just before, over that round's bits. A vote is then a bit
+test, a certificate one AND, and the power of a set is a table lookup once twin bits are folded
+back onto their authors (`RoundVertices.authors_of`), so that no author counts twice.
+"""
+
+from collections.abc import Iterator
+
+from consensus.block import Block, BlockRef
+from primitives.ids import AuthorityIndex, Digest, Round
+
+
+class Vertex:
+    """An accepted block with its place in the graph; owned and mutated by `Dag` alone.
+
+    Attributes:
+        bit: place of this vertex in the masks of its round.
+        parents: mask over the round just before.
+        weak: (round, bit) of ancestors of older rounds, above GC when this was accepted; they
+            never vote. Places, not vertices: a chain of references would outlive GC.
+        committed: whether a sub-DAG of this epoch delivered it.
+    """
+
+    __slots__ = ("author", "bit", "block", "committed", "digest", "parents", "round", "weak")
+
+    def __init__(
+        self, block: Block, *, bit: int, parents: int, weak: tuple[tuple[int, int], ...]
+    ) -> None:
+        self.block = block
+        self.round = block.ref.round
+        self.author = block.ref.author
+        self.digest = block.ref.digest
+        self.bit = bit
+        self.parents = parents
+        self.weak = weak
+        self.committed = False
+
+    @property
+    def ref(self) -> BlockRef:
+        """Return the ref of the block."""
+        return self.block.ref
+
+
+class RoundVertices:
+    """The accepted vertices of one round.
+
+    Attributes:
+        arrivals: vertices in the order of acceptance; only ever appended to, so that tallies
+            can resume where they stopped.
+        by_bit: vertex of each bit; None where an author has no block yet.
+        authors: mask of the authors with at least one block.
+        committed: mask of the committed vertices.
+    """
+
+    __slots__ = ("_size", "_twin_authors", "arrivals", "authors", "by_bit", "committed")
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._twin_authors: list[AuthorityIndex] = []
+        self.arrivals: list[Vertex] = []
+        self.by_bit: list[Vertex | None] = [None] * size
+        self.authors = 0
+        self.committed = 0
+
+    def next_bit(self, author: AuthorityIndex) -> int:
+        """Return the bit that the next block of `author` will own."""
+        return author if self.by_bit[author] is None else self._size + len(self._twin_authors)
+
+    def append(self, vertex: Vertex) -> None:
+        """Add a vertex that was built with `next_bit` of its author."""
+        if vertex.bit < self._size:
+            self.by_bit[vertex.bit] = vertex
+            self.authors |= 1 << vertex.bit
+        else:
+            self.by_bit.append(vertex)
+            self._twin_authors.append(vertex.author)
+        self.arrivals.append(vertex)
+
+    def authors_of(self, mask: int) -> int:
+        """Fold a mask over vertex bits into a mask over authors."""
+        twins = mask >> self._size
+        if not twins:
+            return mask
+        authors = mask & ((1 << self._size) - 1)
+        for place, author in enumerate(self._twin_authors):
+            if twins >> place & 1:
+                authors |= 1 << author
+        return authors
+
+    def slot(self, author: AuthorityIndex) -> list[Vertex]:
+        """Return the blocks of one author in this round, first accepted first."""
+        first = self.by_bit[author]
+        if first is None:
+            return []
+        if not self._twin_authors:
+            return [first]
+        return [vertex for vertex in self.arrivals if vertex.author == author]
+
+    def select(self, mask: int) -> Iterator[Vertex]:
+        """Yield the vertices whose bits are set, by ascending bit."""
+        while mask:
+            lowest = mask & -mask
+            vertex = self.by_bit[lowest.bit_length() - 1]
+            assert vertex is not None
+            yield vertex
+            mask ^= lowest
+
+
+class Dag:
+    """Accepted vertices by round and by digest.
+
+    Args:
+        size: committee size.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._by_digest: dict[Digest, Vertex] = {}
+        self._rounds: dict[Round, RoundVertices] = {}
+        self._latest: list[Vertex | None] = [None] * size
+        self._empty = RoundVertices(size)
+        self.gc_round = Round(0)
+        self.highest_round = Round(0)
+
+    def __len__(self) -> int:
+        """Return the number of vertices in memory."""
+        return len(self._by_digest)
+
+    def get(self, ref: BlockRef) -> Vertex | None:
+        """Return the vertex that `ref` names in full, or None."""
+        vertex = self._by_digest.get(ref.digest)
+        if vertex is None or vertex.round != ref.round or vertex.author != ref.author:
+            return None
+        return vertex
+
+    def round(self, number: int) -> RoundVertices:
+        """Return the vertices of a round; an empty value where there are none."""
+        return self._rounds.get(Round(number), self._empty)
+
+    def latest(self, author: AuthorityIndex) -> Vertex | None:
+        """Return the author's accepted vertex of the highest round (the first of twins)."""
+        return self._latest[author]
+
+    def latest_below(self, author: AuthorityIndex, number: int) -> Vertex | None:
+        """Return the author's highest vertex below round `number`, within memory."""
+        vertex = self._latest[author]
+        if vertex is None or vertex.round < number:
+            return vertex
+        for candidate in range(number - 1, self.gc_round, -1):
+            vertex = self.round(candidate).by_bit[author]
+            if vertex is not None:
+                return vertex
+        return None
+
+    def missing(self, block: Block) -> list[BlockRef]:
+        """Return the ancestors above GC that are not accepted yet."""
+        floor = self.gc_round
+        parent_round = block.ref.round - 1
+        row = self.round(parent_round).by_bit
+        missing = []
+        for ref in block.header.ancestors:
+            number = ref.round
+            if number == parent_round:
+                vertex = row[ref.author]
+                if vertex is not None and vertex.digest == ref.digest:
+                    continue
+            if number > floor and self.get(ref) is None:
+                missing.append(ref)
+        return missing
+
+    def add(self, block: Block) -> Vertex:
+        """Add a block whose ancestors above GC are all present, and return its vertex."""
+        row = self._rounds.get(block.ref.round)
+        if row is None:
+            row = self._rounds[block.ref.round] = RoundVertices(self._size)
+        parents, weak = self._resolve(block)
+        vertex = Vertex(block, bit=row.next_bit(block.ref.author), parents=parents, weak=weak)
+        row.append(vertex)
+        self._by_digest[vertex.digest] = vertex
+        latest = self._latest[vertex.author]
+        if latest is None or latest.round < vertex.round:
+            self._latest[vertex.author] = vertex
+        self.highest_round = max(self.highest_round, vertex.round)
+        return vertex
+
+    def _resolve(self, block: Block) -> tuple[int, tuple[tuple[int, int], ...]]:
+        floor = self.gc_round
+        parent_round = block.ref.round - 1
+        row = self.round(parent_round).by_bit
+        parents = 0
+        weak = []
+        for ref in block.header.ancestors:
+            number = ref.round
+            if number <= floor:
+                continue
+            if number == parent_round:
+                vertex = row[ref.author]
+                if vertex is not None and vertex.digest == ref.digest:
+                    parents |= 1 << ref.author
+                    continue
+            vertex = self.get(ref)
+            if vertex is None:
+                # Only on replay: it was at or below GC when this block was first accepted.
+                continue
+            if number == parent_round:
+                parents |= 1 << vertex.bit
+            else:
+                weak.append((int(number), vertex.bit))
+        return parents, tuple(weak)
+
+    def reaches(self, top: Vertex, target_round: int) -> int:
+        """Return the mask over `target_round` of the vertices in the cone of `top`."""
+        reached = {int(top.round): 1 << top.bit}
+        for number in range(top.round, target_round, -1):
+            self._descend(reached, number)
+        return reached.get(target_round, 0)
+
+    def uncommitted_cone(self, top: Vertex, *, floor: int) -> list[Vertex]:
+        """Return `top` and its ancestors above `floor` not yet committed, in commit order.
+
+        The order is (round, author, digest). The walk stops at committed vertices: whatever
+        lies below one was committed with it or before, or is at or below the floor.
+        """
+        reached = {int(top.round): 1 << top.bit}
+        layers: list[list[Vertex]] = []
+        for number in range(top.round, floor, -1):
+            if number in reached:
+                reached[number] &= ~self.round(number).committed
+                layer = self._descend(reached, number)
+                layer.sort(key=_slot_order)
+                layers.append(layer)
+            if not reached:
+                break
+        return [vertex for layer in reversed(layers) for vertex in layer]
+
+    def _descend(self, reached: dict[int, int], number: int) -> list[Vertex]:
+        """Take one round out of `reached`, add its vertices' ancestors, return the vertices."""
+        layer = list(self.round(number).select(reached.pop(number, 0)))
+        below = 0
+        for vertex in layer:
+            below |= vertex.parents
+            for weak_round, weak_bit in vertex.weak:
+                reached[weak_round] = reached.get(weak_round, 0) | 1 << weak_bit
+        if below:
+            reached[number - 1] = reached.get(number - 1, 0) | below
+        return layer
+
+    def mark_committed(self, vertex: Vertex) -> bool:
+        """Mark a vertex; tell whether another block of its slot was committed before it."""
+        assert not vertex.committed, "committed twice"
+        vertex.committed = True
+        row = self._rounds[vertex.round]
+        is_second = bool(row.authors_of(row.committed) >> vertex.author & 1)
+        row.committed |= 1 << vertex.bit
+        return is_second
+
+    def collect(self, gc_round: Round) -> list[Vertex]:
+        """Forget every round up to `gc_round`; return the vertices that were not committed."""
+        lost = []
+        for number in range(self.gc_round + 1, gc_round + 1):
+            row = self._rounds.pop(Round(number), None)
+            if row is None:
+                continue
+            for vertex in row.arrivals:
+                del self._by_digest[vertex.digest]
+                if not vertex.committed:
+                    lost.append(vertex)
+        self.gc_round = max(self.gc_round, gc_round)
+        return lost
+
+    def above(self, number: int) -> Iterator[Vertex]:
+        """Yield the vertices of rounds above `number`, lower rounds first."""
+        for candidate in range(max(number, self.gc_round) + 1, self.highest_round + 1):
+            yield from self.round(candidate).arrivals
+
+
+def _slot_order(vertex: Vertex) -> tuple[AuthorityIndex, Digest]:
+    return vertex.author, vertex.digest

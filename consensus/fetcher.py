@@ -1,0 +1,105 @@
+"""Which peer to ask for which missing block, and when to ask another.
+
+Live path: whoever sent the child has its whole cone, so it is asked at once. Background path:
+on every tick, what is still wanted goes to further peers, lowest rounds first. Bounded per ref
+and per peer. Rotation is counted, not drawn: the core has no dice.
+Source: Sui `synchronizer.rs`.
+"""
+
+from collections.abc import Iterable
+
+from consensus.block import BlockRef
+from consensus.parameters import Tuning
+from primitives.ids import AuthorityIndex
+
+FetchPlan = dict[AuthorityIndex, list[BlockRef]]
+
+
+class _Request:
+    """Who was asked for one ref, and how often in all."""
+
+    __slots__ = ("attempts", "deadlines_ms")
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.deadlines_ms: list[int] = []
+
+
+class Fetcher:
+    """Requests in flight; the wanted refs themselves belong to `Suspension`."""
+
+    def __init__(self, *, own: AuthorityIndex, size: int, tuning: Tuning) -> None:
+        self._own = own
+        self._size = size
+        self._tuning = tuning
+        self._requests: dict[BlockRef, _Request] = {}
+        self._peer_deadlines_ms: dict[AuthorityIndex, list[int]] = {}
+
+    def ask(self, refs: Iterable[BlockRef], peer: AuthorityIndex, *, now_ms: int) -> FetchPlan:
+        """Plan to ask `peer`, who sent a child of these refs, as far as bounds allow."""
+        plan: FetchPlan = {}
+        if peer != self._own:
+            for ref in refs:
+                self._assign(ref, peer, plan=plan, now_ms=now_ms)
+        self._open_requests(plan, now_ms=now_ms)
+        return plan
+
+    def retry(self, wanted: Iterable[BlockRef], *, now_ms: int) -> FetchPlan:
+        """Plan requests for refs with a place in flight left: new or timed out."""
+        plan: FetchPlan = {}
+        for ref in sorted(wanted)[: self._tuning.fetch_refs_max * 4]:
+            request = self._requests.get(ref)
+            attempts = 0 if request is None else request.attempts
+            self._assign(ref, self._rotate(ref, attempts), plan=plan, now_ms=now_ms)
+        self._open_requests(plan, now_ms=now_ms)
+        return plan
+
+    def arrived(self, ref: BlockRef) -> None:
+        """Forget a ref that came, or that GC passed."""
+        self._requests.pop(ref, None)
+
+    def answered(self, peer: AuthorityIndex) -> None:
+        """Free one place of a peer that sent an answer."""
+        deadlines = self._peer_deadlines_ms.get(peer)
+        if deadlines:
+            deadlines.pop(0)
+
+    def keep_only(self, wanted: dict[BlockRef, None]) -> None:
+        """Forget requests for refs that nobody waits for any more."""
+        for ref in [ref for ref in self._requests if ref not in wanted]:
+            del self._requests[ref]
+
+    def _assign(self, ref: BlockRef, peer: AuthorityIndex, *, plan: FetchPlan, now_ms: int) -> None:
+        request = self._requests.get(ref)
+        if request is None:
+            request = self._requests[ref] = _Request()
+        request.deadlines_ms = [at for at in request.deadlines_ms if at > now_ms]
+        if len(request.deadlines_ms) >= self._tuning.fetch_peers_per_ref:
+            return
+        refs = plan.setdefault(peer, [])
+        if len(refs) >= self._tuning.fetch_refs_max or not self._has_room(peer, now_ms):
+            return
+        refs.append(ref)
+        request.attempts += 1
+        request.deadlines_ms.append(now_ms + self._tuning.fetch_timeout_ms)
+
+    def _rotate(self, ref: BlockRef, attempts: int) -> AuthorityIndex:
+        """Return the author first, then one peer after the other from a place the ref names."""
+        if attempts == 0 and ref.author != self._own:
+            return ref.author
+        place = (ref.digest[0] + attempts) % self._size
+        if place == self._own:
+            place = (place + 1) % self._size
+        return AuthorityIndex(place)
+
+    def _has_room(self, peer: AuthorityIndex, now_ms: int) -> bool:
+        deadlines = [at for at in self._peer_deadlines_ms.get(peer, ()) if at > now_ms]
+        self._peer_deadlines_ms[peer] = deadlines
+        return len(deadlines) < self._tuning.fetch_requests_per_peer
+
+    def _open_requests(self, plan: FetchPlan, *, now_ms: int) -> None:
+        for peer in [peer for peer, refs in plan.items() if not refs]:
+            del plan[peer]
+        for peer in plan:
+            deadline_ms = now_ms + self._tuning.fetch_timeout_ms
+            self._peer_deadlines_ms.setdefault(peer, []).append(deadline_ms)

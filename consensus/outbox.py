@@ -1,0 +1,93 @@
+"""The effects of one input, staged by kind and released in the one safe order.
+
+Guards "durable before visible": journal entries and own blocks are durable before a broadcast,
+commits before they are delivered. Whatever order the core stages things in, the order that
+comes out is journal, blocks, commits, sync, and only then everything that others can see.
+"""
+
+from consensus.block import Block
+from consensus.events import (
+    AppendJournal,
+    Broadcast,
+    CloseEpoch,
+    Deliver,
+    Effect,
+    JournalEntry,
+    StoreBlocks,
+    StoreCommit,
+    SyncStore,
+)
+from consensus.ordering import OrderedCommit
+
+
+class _Staged:
+    """What one input has produced so far."""
+
+    def __init__(self) -> None:
+        self.journal: list[JournalEntry] = []
+        self.writes: list[StoreBlocks | StoreCommit] = []
+        self.blocks: list[Block] = []
+        self.deliveries: list[Deliver] = []
+        self.broadcasts: list[Broadcast] = []
+        self.others: list[Effect] = []
+        self.close: list[CloseEpoch] = []
+        self.must_sync = False
+
+
+class Outbox:
+    """Collects effects; `release` empties it."""
+
+    def __init__(self) -> None:
+        self._staged = _Staged()
+
+    def store(self, block: Block) -> None:
+        """Stage an accepted block; durable with the next sync."""
+        self._staged.blocks.append(block)
+
+    def announce(self, block: Block, entry: JournalEntry) -> None:
+        """Stage an own block: journal it, store it, sync, then broadcast it."""
+        self._staged.journal.append(entry)
+        self._staged.blocks.append(block)
+        self._staged.must_sync = True
+        self._staged.broadcasts.append(Broadcast(block))
+
+    def commit(self, ordered: OrderedCommit) -> None:
+        """Stage a commit after the blocks staged so far; deliver it once it is durable."""
+        self._flush_blocks()
+        sub_dag = ordered.sub_dag
+        self._staged.writes.append(StoreCommit(sub_dag.commit, sub_dag.digest, ordered.schedule))
+        self._staged.must_sync = True
+        self._staged.deliveries.append(Deliver(sub_dag))
+
+    def redeliver(self, ordered: OrderedCommit) -> None:
+        """Stage the delivery of a commit that is stored already."""
+        self._staged.deliveries.append(Deliver(ordered.sub_dag))
+
+    def close(self, effect: CloseEpoch) -> None:
+        """Stage the end of the epoch; it comes last."""
+        self._staged.close.append(effect)
+
+    def add(self, effect: Effect) -> None:
+        """Stage an effect that waits for nothing but the sync before it."""
+        self._staged.others.append(effect)
+
+    def release(self) -> list[Effect]:
+        """Return everything staged, in safe order, and start anew."""
+        self._flush_blocks()
+        staged, self._staged = self._staged, _Staged()
+        effects: list[Effect] = []
+        if staged.journal:
+            effects.append(AppendJournal(tuple(staged.journal)))
+        effects += staged.writes
+        if staged.must_sync:
+            effects.append(SyncStore())
+        effects += staged.deliveries
+        effects += staged.broadcasts
+        effects += staged.others
+        effects += staged.close
+        return effects
+
+    def _flush_blocks(self) -> None:
+        if self._staged.blocks:
+            self._staged.writes.append(StoreBlocks(tuple(self._staged.blocks)))
+            self._staged.blocks = []

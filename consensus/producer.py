@@ -1,0 +1,161 @@
+"""The making of own blocks: whether, when and with what, from pacemaker to signature.
+
+Proposing pauses when nobody subscribes to us, and when a quorum has not seen our rounds for a
+long while (the chain moves without them; our blocks would only grow the DAG). The pause counts
+own rounds above GC alone, so it ends at the latest when GC passes them.
+"""
+
+from consensus.block import Block, CommitVote
+from consensus.committee import EpochContext
+from consensus.committer import Committer
+from consensus.dag import Vertex
+from consensus.events import JournalEntry
+from consensus.intake import Intake
+from consensus.pacemaker import Pacemaker
+from consensus.parameters import Tuning
+from consensus.proposer import Proposer
+from consensus.signer import Signer, SigningState
+from primitives.clock import Instant
+from primitives.ids import Round
+
+
+class Producer:
+    """Proposes for one authority.
+
+    Attributes:
+        is_armed: whether a PROPOSE timer is set for `armed_ms`.
+        subscribers: peers that take our stream; None until the shell has told.
+    """
+
+    def __init__(
+        self,
+        context: EpochContext,
+        *,
+        tuning: Tuning,
+        intake: Intake,
+        committer: Committer,
+        signer: Signer,
+        pacemaker: Pacemaker,
+    ) -> None:
+        self._context = context
+        self._own = signer.own
+        self._tuning = tuning
+        self._intake = intake
+        self._committer = committer
+        self._signer = signer
+        self._pacemaker = pacemaker
+        self._last_proposal_ms = -tuning.min_round_delay_ms
+        self._seen_by = [0] * context.committee.size
+        self._armed_ms = 0
+        self.proposer = Proposer(context, intake.dag, own=signer.own, tuning=tuning)
+        self.proposed = signer.watermark
+        self.last_block: Block | None = None
+        self.is_armed = False
+        self.subscribers: int | None = None
+
+    def resume(self) -> None:
+        """Continue from the replayed DAG."""
+        vertex = self._intake.dag.latest(self._own)
+        if vertex is not None:
+            self.last_block = vertex.block
+            self.proposer.resume(vertex.block)
+            self.proposed = Round(max(self.proposed, vertex.round))
+
+    def note_clock(self, now: Instant) -> None:
+        """Note that the clock moved."""
+        self._pacemaker.note_clock(self._intake.clock.round, now_ms=now.monotonic_ms)
+
+    def note_vertex(self, vertex: Vertex, *, now_ms: int) -> None:
+        """Measure leader arrivals, and how far a peer has seen our rounds."""
+        number = vertex.round
+        if vertex.author in self._committer.leaders(number):
+            self._pacemaker.note_leader(number, vertex.author, now_ms=now_ms)
+        own = self._intake.dag.round(number - 1).by_bit[self._own]
+        if own is not None and vertex.parents >> own.bit & 1:
+            self._seen_by[vertex.author] = max(self._seen_by[vertex.author], own.round)
+        for weak_round, weak_bit in vertex.weak:
+            if weak_bit == self._own:
+                self._seen_by[vertex.author] = max(self._seen_by[vertex.author], weak_round)
+
+    def note_commit(self, vote: CommitVote) -> None:
+        """Queue the vote for an installed commit."""
+        self._pacemaker.note_commit()
+        self.proposer.vote(vote)
+
+    def arm(self, now: Instant) -> int | None:
+        """Return when a proposal is due, if the PROPOSE timer must be set for that."""
+        target = self._target()
+        if target is None:
+            return None
+        due_ms = self._due_ms(target, now)
+        if self.is_armed and now.monotonic_ms <= self._armed_ms <= due_ms:
+            return None
+        self.is_armed = True
+        self._armed_ms = due_ms
+        return due_ms
+
+    def propose(self, now: Instant) -> tuple[Block, JournalEntry] | None:
+        """Make one block if one is due, and add it to the DAG."""
+        target = self._target()
+        if target is None or self._due_ms(target, now) > now.monotonic_ms:
+            return None
+        ancestors = self.proposer.ancestors(target, excluded=self._intake.excluded)
+        if ancestors is None:
+            return None
+        is_late = self._intake.clock.has_quorum_at(target)
+        payload = () if is_late else self.proposer.take_payload()
+        header = self.proposer.compose(
+            target,
+            ancestors,
+            wall_ms=now.wall_ms,
+            payload=payload,
+            reports=self._intake.watch.take_reports(self._context.parameters.reports_max),
+        )
+        block, entry = self._signer.sign(header, payload)
+        self._intake.accept(block, self._own)
+        self._pacemaker.note_proposal()
+        self.note_clock(now)
+        self.proposed = target
+        self.last_block = block
+        self._last_proposal_ms = now.monotonic_ms
+        return block, entry
+
+    def _target(self) -> Round | None:
+        if self._signer.state is not SigningState.SIGNING or self._is_unheard():
+            return None
+        target = self._pacemaker.target(
+            proposed=self.proposed,
+            decided=self._committer.decided_round,
+            clock=self._intake.clock.round,
+        )
+        if target is None or target == 1:
+            return target
+        # The clock counts equivocators, whom own blocks leave out.
+        parents = self._intake.dag.round(target - 1).authors & ~self._intake.excluded
+        return target if self._context.committee.is_quorum(parents) else None
+
+    def _due_ms(self, target: Round, now: Instant) -> int:
+        can_serve = target == 1 or (
+            self._committer.has_leaders(target - 1)
+            and (target == 2 or self._committer.has_opinion_quorum(target - 2))
+        )
+        return self._pacemaker.due_ms(
+            target,
+            now_ms=now.monotonic_ms,
+            last_proposal_ms=self._last_proposal_ms,
+            is_late=self._intake.clock.has_quorum_at(target),
+            can_serve=can_serve,
+        )
+
+    def _is_unheard(self) -> bool:
+        if self.subscribers == 0:
+            return True
+        limit = self._tuning.unacknowledged_rounds_max
+        floor = max(self._intake.dag.gc_round, self.proposed - limit)
+        if self.proposed - self._intake.dag.gc_round <= limit:
+            return False
+        hearing = 1 << self._own
+        for author, number in enumerate(self._seen_by):
+            if number >= floor:
+                hearing |= 1 << author
+        return not self._context.committee.is_quorum(hearing)

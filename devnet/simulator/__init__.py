@@ -1,0 +1,1 @@
+"""Deterministic discrete-event simulation: the same seed gives the same trace on every machine."""

@@ -1,0 +1,125 @@
+"""Root every expected failure in one tree, so that whatever else escapes is a bug and crashes.
+
+    HanseError
+        MalformedBytesError
+        MalformedCidError
+        InvalidKeyError
+        BadSignatureError
+        InvalidProofError
+        FixedPointError
+        InvalidBlockError
+        InvalidCommitError
+        InvalidEvidenceError
+        StorageError
+        ConfigurationError
+        LocalProtocolError
+        PeerError
+            RemoteProtocolError
+
+The room that raises a family subclasses it in its own package; a family appears here together with
+its first room. Blame is in the type: `LocalProtocolError` is our own bug, `PeerError` costs a peer.
+"""
+
+from typing import ClassVar
+
+
+class HanseError(Exception):
+    """Stand for every failure that the project expects.
+
+    The `code` of a class is stable, so that programs and translations may rely on it.
+    """
+
+    code: ClassVar[str] = "hanse"
+
+
+class MalformedBytesError(HanseError):
+    """Refuse bytes that are not the one encoding of a value."""
+
+    code: ClassVar[str] = "malformed_bytes"
+
+
+class MalformedCidError(HanseError):
+    """Refuse bytes or text that are not a content id this project uses."""
+
+    code: ClassVar[str] = "malformed_cid"
+
+
+class InvalidKeyError(HanseError):
+    """Refuse bytes or text that are not a usable Ed25519 key."""
+
+    code: ClassVar[str] = "invalid_key"
+
+
+class BadSignatureError(HanseError):
+    """Refuse a signature that its key did not make over this message in this domain."""
+
+    code: ClassVar[str] = "bad_signature"
+
+
+class InvalidProofError(HanseError):
+    """Refuse a Merkle proof that does not lead to the root."""
+
+    code: ClassVar[str] = "invalid_proof"
+
+
+class FixedPointError(HanseError):
+    """Refuse a fixed-point number that is malformed, too wide, or divided by zero."""
+
+    code: ClassVar[str] = "fixed_point"
+
+
+class InvalidBlockError(HanseError):
+    """Refuse a block that breaks a rule of the DAG."""
+
+    code: ClassVar[str] = "invalid_block"
+
+
+class InvalidCommitError(HanseError):
+    """Refuse a commit or a certificate that breaks a rule of the total order."""
+
+    code: ClassVar[str] = "invalid_commit"
+
+
+class InvalidEvidenceError(HanseError):
+    """Refuse evidence that does not prove a fault."""
+
+    code: ClassVar[str] = "invalid_evidence"
+
+
+class StorageError(HanseError):
+    """Report that something stored is missing, damaged, or could not be written."""
+
+    code: ClassVar[str] = "storage"
+
+
+class ConfigurationError(HanseError):
+    """Report a setting that a person has to correct."""
+
+    code: ClassVar[str] = "configuration"
+
+
+class LocalProtocolError(HanseError):
+    """Report that our own side is about to break a protocol: a bug of ours, no peer is blamed."""
+
+    code: ClassVar[str] = "local_protocol"
+
+
+class PeerError(HanseError):
+    """Report a failure that one peer caused.
+
+    Args:
+        message: what went wrong, in lower case.
+        peer: the peer to blame, as the room that raises this names its peers in text.
+    """
+
+    code: ClassVar[str] = "peer"
+
+    def __init__(self, message: str, *, peer: str) -> None:
+        super().__init__(message)
+        self.peer = peer
+
+
+class RemoteProtocolError(PeerError):
+    """Report that a peer broke a protocol; this lowers the score of the peer."""
+
+    code: ClassVar[str] = "remote_protocol"
