@@ -31,6 +31,8 @@ class Commit(
         previous: digest of commit index - 1; of the genesis digest for the first.
         timestamp_ms: see `commit_timestamp`.
         blocks: the sub-DAG in delivery order, (round, author, digest).
+        void: those of them whose slot an earlier committed block already fills. Both are proof
+            of equivocation inside the ledger; the payload of a void block must not execute.
     """
 
     genesis: Hash
@@ -39,6 +41,7 @@ class Commit(
     timestamp_ms: Counter
     leader: BlockRef
     blocks: tuple[BlockRef, ...]
+    void: tuple[BlockRef, ...]
 
 
 COMMIT_CODEC: Codec[Commit] = Codec(Commit, size_bytes_max=COMMIT_BYTES_MAX)
@@ -49,24 +52,14 @@ class CommittedSubDag:
 
     Args:
         blocks: in the order of `commit.blocks`.
-        void: blocks whose slot an earlier committed block already fills. Both are proof of
-            equivocation inside the ledger; the payload of a void block must not execute.
     """
 
-    __slots__ = ("blocks", "commit", "digest", "void")
+    __slots__ = ("blocks", "commit", "digest")
 
-    def __init__(
-        self,
-        commit: Commit,
-        *,
-        digest: Digest,
-        blocks: tuple[Block, ...],
-        void: tuple[BlockRef, ...],
-    ) -> None:
+    def __init__(self, commit: Commit, *, digest: Digest, blocks: tuple[Block, ...]) -> None:
         self.commit = commit
         self.digest = digest
         self.blocks = blocks
-        self.void = void
 
     @property
     def index(self) -> CommitIndex:

@@ -122,7 +122,7 @@ class Core:
             signer=signer,
             pacemaker=pacemaker or Pacemaker(context.committee, tuning),
         )
-        core._replay(durable.state, durable.delivered)
+        core._replay(durable.state)
         return core
 
     @property
@@ -134,6 +134,10 @@ class Core:
     def clock_round(self) -> Round:
         """Return the highest round that the accepted blocks make possible."""
         return self._intake.clock.round
+
+    def leads(self, number: Round) -> bool:
+        """Tell whether this authority leads a round under the schedule in force."""
+        return self._own in self._ordering.schedule.leaders(number)
 
     @property
     def signing_state(self) -> SigningState:
@@ -430,11 +434,12 @@ class Core:
         for effect in effects:
             self._outbox.add(effect)
 
-    def _replay(self, state: StoredState, delivered: CommitIndex) -> None:
+    def _replay(self, state: StoredState) -> None:
         for ordered in replay(state, intake=self._intake, ordering=self._ordering, own=self._own):
             self._note_commit(ordered)
-            if ordered.sub_dag.index > delivered:
-                self._outbox.redeliver(ordered)
         self._intake.collect(self._ordering.linearizer.floor)
         self._clock_seen = self._intake.clock.round
         self._producer.resume()
+        if self._is_closed:
+            # The close was acted on in the life before this one, or the shell sees `is_closed`.
+            self._outbox.release()

@@ -83,6 +83,11 @@ class RoundVertices:
             self._twin_authors.append(vertex.author)
         self.arrivals.append(vertex)
 
+    @property
+    def has_twins(self) -> bool:
+        """Tell whether some author has more than one block here."""
+        return bool(self._twin_authors)
+
     def authors_of(self, mask: int) -> int:
         """Fold a mask over vertex bits into a mask over authors."""
         twins = mask >> self._size
@@ -252,14 +257,11 @@ class Dag:
             reached[number - 1] = reached.get(number - 1, 0) | below
         return layer
 
-    def mark_committed(self, vertex: Vertex) -> bool:
-        """Mark a vertex; tell whether another block of its slot was committed before it."""
+    def mark_committed(self, vertex: Vertex) -> None:
+        """Mark a vertex as delivered by a sub-DAG."""
         assert not vertex.committed, "committed twice"
         vertex.committed = True
-        row = self._rounds[vertex.round]
-        is_second = bool(row.authors_of(row.committed) >> vertex.author & 1)
-        row.committed |= 1 << vertex.bit
-        return is_second
+        self._rounds[vertex.round].committed |= 1 << vertex.bit
 
     def collect(self, gc_round: Round) -> list[Vertex]:
         """Forget every round up to `gc_round`; return the vertices that were not committed."""

@@ -5,6 +5,9 @@ commit chain and never of local memory; nothing at or below it is emitted, nothi
 older rule "stop at the author's last committed round" loses late blocks (Sui issue 20250).
 """
 
+from collections.abc import Iterator
+
+from consensus.block import BlockRef
 from consensus.commit import (
     Commit,
     CommittedSubDag,
@@ -76,19 +79,27 @@ class Linearizer:
             ),
             leader=leader.ref,
             blocks=tuple(vertex.ref for vertex in vertices),
+            void=tuple(self._second_of_slot(vertices)),
         )
+
+    def _second_of_slot(self, vertices: list[Vertex]) -> Iterator[BlockRef]:
+        """Yield the blocks whose slot is filled by a block committed earlier, or listed before."""
+        filled: dict[tuple[int, int], None] = {}
+        for vertex in vertices:
+            row = self._dag.round(vertex.round)
+            if not row.has_twins:
+                continue
+            slot = (int(vertex.round), int(vertex.author))
+            if slot in filled or row.authors_of(row.committed) >> vertex.author & 1:
+                yield vertex.ref
+            filled[slot] = None
 
     def _install(self, commit: Commit, digest: Digest, vertices: list[Vertex]) -> CommittedSubDag:
         floor = self.floor
-        void = []
         for vertex in vertices:
             assert vertex.round > floor, "emitted at or below the floor"
-            if self._dag.mark_committed(vertex):
-                void.append(vertex.ref)
+            self._dag.mark_committed(vertex)
         self.resume(index=CommitIndex(commit.index), digest=digest, commit=commit)
         return CommittedSubDag(
-            commit,
-            digest=digest,
-            blocks=tuple(vertex.block for vertex in vertices),
-            void=tuple(void),
+            commit, digest=digest, blocks=tuple(vertex.block for vertex in vertices)
         )

@@ -59,10 +59,6 @@ class Outbox:
         self._staged.must_sync = True
         self._staged.deliveries.append(Deliver(sub_dag))
 
-    def redeliver(self, ordered: OrderedCommit) -> None:
-        """Stage the delivery of a commit that is stored already."""
-        self._staged.deliveries.append(Deliver(ordered.sub_dag))
-
     def close(self, effect: CloseEpoch) -> None:
         """Stage the end of the epoch; it comes last."""
         self._staged.close.append(effect)

@@ -41,13 +41,11 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         watermark: highest round of this epoch in the journal, 0 for none.
-        delivered: last commit that the executor holds; later stored ones are delivered again.
     """
 
     state: StoredState
     journal: StoredJournal = StoredJournal.INTACT
     watermark: Round = Round(0)
-    delivered: CommitIndex = CommitIndex(0)
 
 
 EMPTY_STATE = StoredState(schedule=None, commits=(), blocks=(), floor=Round(0))
@@ -57,6 +55,8 @@ def replay(
     state: StoredState, *, intake: Intake, ordering: Ordering, own: AuthorityIndex
 ) -> list[OrderedCommit]:
     """Rebuild DAG and order from storage; return the replayed commits after the boundary.
+
+    They were stored before, and are not to be delivered from here (`serving.undelivered`).
 
     Raises:
         StorageError: the stored blocks do not yield the stored commits.

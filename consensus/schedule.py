@@ -110,7 +110,7 @@ class Reputation:
             if vertex.round - 1 > floor:
                 hits = vertex.parents & bits.get(Round(vertex.round - 1), 0)
                 self._votes[vertex.author] += hits.bit_count()
-        for ref in sub_dag.void:
+        for ref in sub_dag.commit.void:
             self._equivocators |= 1 << ref.author
         for number in [number for number in bits if number <= floor]:
             del bits[number]

@@ -1,11 +1,13 @@
-"""Answers that need the store alone, so that they need not pass through the core.
+"""What needs the store alone and so need not pass through the core: answers, redelivery.
 
 Only what is stored is served, and an own block is stored durably before anyone hears of it, so
 an answer can never leak a block that a crash would make us sign anew.
 """
 
+from collections.abc import Iterator
+
 from consensus.block import HEADER_CODEC, BlockRef, SignedBlock
-from consensus.commit import commit_digest
+from consensus.commit import CommittedSubDag, commit_digest
 from consensus.committee import EpochContext
 from consensus.messages import (
     BlocksMessage,
@@ -14,6 +16,8 @@ from consensus.messages import (
 )
 from consensus.parameters import Tuning
 from consensus.ports import BlockStore
+from consensus.verifier import BlockVerifier
+from primitives.errors import StorageError
 from primitives.ids import CommitIndex
 
 
@@ -53,3 +57,24 @@ def answer_blocks(
             break
         blocks.append(signed)
     return BlocksMessage(context.genesis_digest, tuple(blocks))
+
+
+def undelivered(
+    delivered: CommitIndex, *, store: BlockStore, context: EpochContext
+) -> Iterator[CommittedSubDag]:
+    """Yield the stored commits that the executor does not hold yet, on boot.
+
+    Raises:
+        StorageError: a block of a stored commit is missing.
+    """
+    verifier = BlockVerifier(context)
+    index = CommitIndex(delivered + 1)
+    while commits := store.read_commits(index, index):
+        (commit,) = commits
+        signed = store.read_blocks(commit.blocks)
+        if len(signed) != len(commit.blocks):
+            raise StorageError(f"blocks of stored commit {commit.index} are missing")
+        yield CommittedSubDag(
+            commit, digest=commit_digest(commit), blocks=tuple(map(verifier.parse, signed))
+        )
+        index = CommitIndex(index + 1)

@@ -76,10 +76,7 @@ class Disk:
 
     def append(self, log: str, record: object) -> None:
         """Add a record at the end of a log."""
-        records = self._logs.setdefault(log, [])
-        if records and records[-1] is _TORN:
-            records.pop()
-        records.append(record)
+        self._logs.setdefault(log, []).append(record)
         self._undo.append((log, _ABSENT, _ABSENT))
 
     def records(self, log: str) -> list[Any]:

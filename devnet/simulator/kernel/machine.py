@@ -186,9 +186,9 @@ class Machine(Generic[InputT, EffectT]):
         if self.processing_us:
             self._scheduler.after(self.processing_us, self._end_processing, self._life, event)
             return False
-        return self._process(event)
+        return self._feed(event)
 
-    def _process(self, event: InputT) -> bool:
+    def _feed(self, event: InputT) -> bool:
         """Let the program see an input; return whether the machine is ready for the next."""
         self.counters.inputs += 1
         # The life is read first: after a crash inside `handle`, nothing it returns may be done.
@@ -201,7 +201,7 @@ class Machine(Generic[InputT, EffectT]):
         if self._is_paused:
             self._queue.put_back(event)
             self._was_woken = True
-        elif self._process(event):
+        elif self._feed(event):
             self._drain()
 
     def _carry_out(self, life: int, effects: Sequence[EffectT], start: int) -> bool:

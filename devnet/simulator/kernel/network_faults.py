@@ -1,7 +1,7 @@
 """What a bad link does to single messages: loss, duplication, reordering, spikes, flipped bits.
 
-Invariant: each kind of fault has its own dice and draws once per message while it is on, so that
-switching one on does not shift another.
+Invariant: each kind of fault draws from its own dice and only while it is on, so that switching one
+on does not shift those of another.
 """
 
 from collections.abc import Callable

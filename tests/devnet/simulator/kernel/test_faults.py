@@ -3,6 +3,7 @@
 import pytest
 
 from devnet.simulator.kernel import faults as faults_module
+from devnet.simulator.kernel.clocks import RATE_ERROR_PERMILLE_MAX
 from devnet.simulator.kernel.faults import (
     ALL_FAULTS,
     FaultKind,
@@ -91,7 +92,7 @@ def test_intensities_stay_in_their_ranges_and_use_them() -> None:
         ([plan.links.duplicate_permille for plan in plans], faults_module.DUPLICATE_PERMILLE_MAX),
         ([plan.links.corrupt_permille for plan in plans], faults_module.CORRUPT_PERMILLE_MAX),
         ([plan.links.spike_us_max for plan in plans], faults_module.SPIKE_US_MAX),
-        ([plan.clock_rate_permille_max for plan in plans], faults_module.RATE_ERROR_PERMILLE_MAX),
+        ([plan.clock_rate_permille_max for plan in plans], RATE_ERROR_PERMILLE_MAX),
         ([plan.slow_disk_us_mean for plan in plans], faults_module.SLOW_DISK_US_MEAN_MAX),
         ([plan.slow_node_us for plan in plans], faults_module.SLOW_NODE_US_MAX),
     ]:

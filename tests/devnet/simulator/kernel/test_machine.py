@@ -20,7 +20,8 @@ MS = 1_000
 class Script:
     """A program that answers each input by the effects written for it, and records the rest.
 
-    An effect is "note", "sync", "write", "beat after 5 ms", "echo x", "block 7 ms" or "crash".
+    An effect is "note", "sync", "write", "beat after 5 ms", "echo x", "block 7 ms", "crash" or
+    "pause"; the input "die" crashes before its effects.
     """
 
     answers: dict[str, Sequence[str]] = field(default_factory=dict)
@@ -43,6 +44,8 @@ class Script:
     def handle(self, event: str, now: Instant) -> Sequence[str]:
         assert now == self.machine.now()
         self.log.append((self.scheduler.now_us, event))
+        if event == "die":
+            self.machine.crash()
         return self.answers.get(event, ())
 
     def execute(self, effect: str) -> int:
@@ -61,6 +64,10 @@ class Script:
                 self.machine.submit(event)
             case ["crash"]:
                 self.machine.crash()
+            case ["pause"]:
+                self.machine.pause()
+            case _:
+                pass
         return 0
 
     def started(self) -> "Script":
@@ -85,6 +92,14 @@ def test_machine_boots_and_its_first_effects_are_carried_out() -> None:
     script.machine.start()
     assert script.names == ["boot", "note"]
     assert script.machine.counters.boots == 1
+
+
+def test_boot_that_blocks_delays_the_first_input() -> None:
+    script = Script({"boot": ["block 5 ms"]})
+    script.machine.start()
+    script.machine.receive("a")
+    script.run(10)
+    assert script.log[-1] == (5 * MS, "a")
 
 
 def test_inputs_of_an_idle_machine_are_processed_inline() -> None:
@@ -257,6 +272,16 @@ def test_crashed_machine_forgets_queue_timers_and_remaining_effects() -> None:
     assert script.machine.counters.crashes == 1
 
 
+def test_pause_in_a_new_life_does_not_wake_the_effects_of_the_old_one() -> None:
+    script = Script({"a": ["block 3 ms", "never"]}).started()
+    script.machine.receive("a")
+    script.machine.crash()
+    script.machine.start()
+    script.machine.pause()
+    script.machine.resume()
+    assert script.names == ["a", "block 3 ms", "boot"]
+
+
 def test_processing_of_a_crashed_machine_is_not_finished_by_its_next_life() -> None:
     script = Script().started()
     script.machine.processing_us = 2 * MS
@@ -279,6 +304,13 @@ def test_crash_inside_an_effect_ends_the_input() -> None:
     script.machine.receive("a")
     assert script.names == ["a", "crash"]
     assert not script.machine.is_up
+
+
+def test_effects_of_an_input_that_crashed_the_machine_are_not_carried_out() -> None:
+    script = Script({"die": ["never"]}).started()
+    script.machine.on_crash = lambda _node, _cause: script.machine.start()
+    script.machine.receive("die")
+    assert script.names == ["die", "boot"]
 
 
 def test_machine_restarted_from_its_crash_hook_does_not_finish_the_old_life() -> None:
@@ -334,13 +366,19 @@ def test_clock_of_a_new_life_has_another_origin() -> None:
 
 
 def test_effect_that_pauses_the_machine_lets_the_input_finish() -> None:
-    script = Script({"a": ["one", "two"]}).started()
+    script = Script({"a": ["pause", "two"]}).started()
     script.machine.receive("a")
-    script.scheduler.after(0, script.machine.pause)
-    script.run(1)
     script.machine.receive("b")
-    assert script.names == ["a", "one", "two"]
-    script.machine.crash()
+    assert script.names == ["a", "pause", "two"]
     script.machine.resume()
+    assert script.names == ["a", "pause", "two", "b"]
+
+
+def test_crash_ends_a_pause() -> None:
+    script = Script().started()
+    script.machine.pause()
+    script.machine.crash()
     assert not script.machine.is_paused
-    assert script.names == ["a", "one", "two"]
+    script.machine.start()
+    script.machine.receive("a")
+    assert script.names == ["boot", "a"]

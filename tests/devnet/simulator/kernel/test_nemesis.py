@@ -98,6 +98,18 @@ def test_peace_leaves_no_fault_behind(seed: int) -> None:
     assert world.record.heard_count - heard_count > 3_500
 
 
+def test_healing_disarms_what_has_not_struck_yet() -> None:
+    world, nemesis = _world(1, ())
+    for machine in world.machines:
+        machine.crash_before_effect(100)
+        machine.disk.fail_next_sync()
+        machine.disk.slow_us_mean = 1_000_000
+    nemesis.heal()
+    world.run(HEAL_AT_S)
+    assert all(machine.counters.crashes == 0 for machine in world.machines)
+    assert all(machine.counters.timers > 100 for machine in world.machines)
+
+
 def test_programs_that_sync_before_they_send_never_repeat_themselves() -> None:
     kinds = tuple(kind for kind in ALL_FAULTS if kind is not FaultKind.AMNESIA)
     for seed in range(6):

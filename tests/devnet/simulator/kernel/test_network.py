@@ -135,6 +135,7 @@ def test_overlapping_clogs_end_one_by_one() -> None:
     assert wire.run() == []
     wire.network.unclog(1)
     assert wire.run() == [b"held"]
+    assert wire.network.counters.clogged == 1
 
 
 def test_clog_holds_a_bounded_number_of_messages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,12 +240,13 @@ def test_healing_releases_what_clogs_held() -> None:
     assert wire.run() == [b"held"]
 
 
-def test_healing_does_not_move_an_earlier_gst() -> None:
+@pytest.mark.parametrize(("gst_us", "healed_gst_us"), [(5, 5), (9 * SECOND_US, SECOND_US)])
+def test_healing_may_only_move_gst_to_an_earlier_time(gst_us: int, healed_gst_us: int) -> None:
     wire = Wire()
-    wire.network.gst_us = 5
+    wire.network.gst_us = gst_us
     wire.run(1)
     wire.network.heal_all()
-    assert wire.network.gst_us == 5
+    assert wire.network.gst_us == healed_gst_us
 
 
 def test_adversary_chooses_the_time_of_the_messages_it_cares_about() -> None:

@@ -1,0 +1,1 @@
+"""Byzantine validators and, later, poisoning trainers. Product code never imports this room."""

@@ -1,0 +1,54 @@
+"""The attacks by name, and how a command line asks for them."""
+
+from collections.abc import Callable
+from random import Random
+
+from consensus.events import Effect
+from devnet.attacks.delivery import HiddenDag, LaggingVoter, SelectiveSender, WithholdingLeader
+from devnet.attacks.forgery import FutureFlood, InvalidBlocks
+from devnet.attacks.jumper import RoundJumper
+from devnet.attacks.twins import Twins
+from devnet.simulator.kernel.choices import UnknownChoiceError
+from devnet.simulator.kernel.dice import pick, uniform
+from devnet.simulator.kernel.machine import Machine
+from devnet.simulator.validators.validator import NodeInput, Validator
+from devnet.simulator.validators.world import World
+from primitives.errors import ConfigurationError
+
+ATTACKS: dict[str, Callable[[Machine[NodeInput, Effect], World], Validator]] = {
+    "twins": Twins,
+    "withholder": WithholdingLeader,
+    "jumper": RoundJumper,
+    "phantom": HiddenDag,
+    "flood": FutureFlood,
+    "invalid": InvalidBlocks,
+    "selective": SelectiveSender,
+    "lagging": LaggingVoter,
+}
+
+
+def parse_byzantine(text: str, *, count_max: int, rng: Random) -> list[str]:
+    """Read `kind:count` pairs separated by commas, or `swarm`: up to f attackers, drawn.
+
+    More than f may be asked for by name; then nothing is promised.
+
+    Raises:
+        ConfigurationError: one line that says what would be right.
+    """
+    if text == "swarm":
+        kinds = list(ATTACKS)
+        return [pick(rng, kinds) for _ in range(uniform(rng, 0, count_max))]
+    chosen: list[str] = []
+    for pair in filter(None, (word.strip() for word in text.split(","))):
+        kind, _, count = pair.partition(":")
+        if kind not in ATTACKS:
+            raise UnknownChoiceError("attack", kind, ("swarm", *ATTACKS))
+        if not (count or "1").isdigit():
+            raise ConfigurationError(f"bad count in '{pair}'; write for instance {kind}:1")
+        chosen += [kind] * int(count or "1")
+    return chosen
+
+
+def attacker(kind: str, machine: Machine[NodeInput, Effect], world: World) -> Validator:
+    """Build the attacker of that kind on a machine."""
+    return ATTACKS[kind](machine, world)

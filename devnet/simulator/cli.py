@@ -1,0 +1,50 @@
+"""`python -m devnet.simulator`: run one seed, sweep many, enumerate Twins scenarios."""
+
+import json
+from typing import Annotated
+
+import msgspec
+import typer
+
+from devnet.simulator.validators.simulation import Scenario, Simulation
+from devnet.simulator.validators.summary import render_report
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Simulate a network.")
+
+
+@app.callback()
+def simulate() -> None:
+    """Simulate a network of validators under virtual time."""
+
+
+@app.command()
+def run(  # noqa: PLR0913 - one parameter per option
+    *,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 7,
+    nodes: Annotated[int, typer.Option(min=1, max=200, help="Committee size.")] = 4,
+    seconds: Annotated[int, typer.Option(min=3, help="Simulated seconds.")] = 60,
+    faults: Annotated[str, typer.Option(help="all, none, swarm, or kinds with commas.")] = "none",
+    byzantine: Annotated[str, typer.Option(help="kind:count with commas, or swarm.")] = "",
+    latency: Annotated[str, typer.Option(help="lan, wan5 or fixed:MS; :jitter, :tail.")] = "lan",
+    powers: Annotated[str, typer.Option(help="equal or uneven.")] = "equal",
+    epoch_seconds: Annotated[int | None, typer.Option(min=1, help="Epoch length.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Run one seed; exit 1 unless the verdict is pass."""
+    scenario = Scenario(
+        seed=seed,
+        nodes=nodes,
+        seconds=seconds,
+        faults=faults,
+        byzantine=byzantine,
+        latency=latency,
+        powers=powers,
+        epoch_s=epoch_seconds,
+    )
+    report = Simulation(scenario).run()
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(report)))
+    else:
+        render_report(report)
+    if report.verdict != "pass":
+        raise typer.Exit(1)

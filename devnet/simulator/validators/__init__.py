@@ -1,0 +1,1 @@
+"""Consensus validators on the simulator kernel: adapter, store, workload, oracles, runs."""

@@ -1,0 +1,43 @@
+"""A report as a person reads it."""
+
+from rich.console import Console
+from rich.table import Table
+
+from devnet.simulator.validators.report import Report
+
+
+def render_report(report: Report) -> None:
+    """Print the summary of one run."""
+    console = Console()
+    colour = "green" if report.verdict == "pass" else "red"
+    console.print(f"[bold {colour}]{report.verdict}[/] {report.reason}")
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in _rows(report):
+        table.add_row(name, value)
+    console.print(table)
+    console.print(f"replay: {report.replay}", soft_wrap=True, highlight=False)
+
+
+def _rows(report: Report) -> list[tuple[str, str]]:
+    speed = report.simulated_s / report.wall_s if report.wall_s else 0
+    return [
+        ("seed, nodes", f"{report.seed}, {report.nodes}"),
+        ("simulated", f"{report.simulated_s} s in {report.wall_s} CPU s ({speed:.0f} x)"),
+        ("faults fired", _pairs(report.faults)),
+        ("byzantine", _pairs(report.byzantine)),
+        ("crashes", str(report.crashes)),
+        ("epochs, rounds, commits", f"{report.epochs}, {report.rounds}, {report.commits}"),
+        ("latency p50, p99", f"{report.latency_ms_p50} ms, {report.latency_ms_p99} ms"),
+        ("delays p50, max", f"{report.latency_delays_p50}, {report.latency_delays_max}"),
+        ("first commit after healing", f"{report.recovery_ms} ms (slowest honest node)"),
+        ("payload committed, open", f"{report.payload_committed}, {report.payload_open}"),
+        ("equivocators proven", str(report.equivocators)),
+        ("alarms", _pairs(report.alarms)),
+        ("peers reported", _pairs(report.reports)),
+        ("messages, events", f"{report.messages}, {report.events}"),
+        ("trace hash", report.trace_hash),
+    ]
+
+
+def _pairs(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
