@@ -124,6 +124,11 @@ class CommitSync:
         """Return the certified commit after `index`, if it is here."""
         return self._certified.get(index + 1)
 
+    @property
+    def has_certified(self) -> bool:
+        """Tell whether certified commits wait for their blocks."""
+        return bool(self._certified)
+
     def discard(self) -> None:
         """Forget certified commits that turned out not to chain to ours."""
         self._certified.clear()

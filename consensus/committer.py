@@ -80,7 +80,7 @@ class _Slot:
         "leader",
         "verdict",
         "voters",
-        "wave_seen",
+        "_certifying_seen",
     )
 
     def __init__(self, author: AuthorityIndex) -> None:
@@ -96,7 +96,13 @@ class _Slot:
         self.certifiers: dict[int, int] = {}
         """Candidate bit to mask of authors at r + 2."""
         self._voting_seen = 0
-        self.wave_seen = 0
+        self._certifying_seen = 0
+
+    def is_current(self, voting: RoundVertices, certifying: RoundVertices) -> bool:
+        """Tell whether everything that arrived is counted."""
+        return self._voting_seen == len(voting.arrivals) and self._certifying_seen == len(
+            certifying.arrivals
+        )
 
     def count_votes(self, candidates: list[Vertex], voting: RoundVertices) -> None:
         """Count the vertices of round r + 1 that arrived since the last call."""
@@ -120,12 +126,12 @@ class _Slot:
         self, voting: RoundVertices, certifying: RoundVertices, committee: Committee
     ) -> None:
         """Count the vertices of round r + 2 that arrived since the last call."""
-        for vertex in certifying.arrivals[self.wave_seen :]:
+        for vertex in certifying.arrivals[self._certifying_seen :]:
             for bit, voters in self.voters.items():
                 if committee.is_quorum(voting.authors_of(vertex.parents & voters)):
                     self.certificates[bit] = self.certificates.get(bit, 0) | 1 << vertex.bit
                     self.certifiers[bit] = self.certifiers.get(bit, 0) | 1 << vertex.author
-        self.wave_seen = len(certifying.arrivals)
+        self._certifying_seen = len(certifying.arrivals)
 
 
 class Committer:
@@ -139,6 +145,7 @@ class Committer:
         self._dag = dag
         self._committee = committee
         self._leaders = leaders
+        self._per_round = len(leaders(1))
         self._slots: dict[tuple[int, int], _Slot] = {}
         self.cursor = (Round(0), COMMITTEE_OFFSET_END)
         self.conflict: tuple[Vertex, Vertex] | None = None
@@ -148,7 +155,7 @@ class Committer:
     def decided_round(self) -> Round:
         """Return the highest round up to which every leader slot is decided."""
         number, offset = self.cursor
-        if offset + 1 >= len(self._leaders(number)):
+        if offset + 1 >= self._per_round:
             return number
         return Round(number - 1)
 
@@ -228,7 +235,7 @@ class Committer:
         order = []
         for number in range(first_round, self._dag.highest_round):
             first_offset = cursor_offset + 1 if number == first_round else 0
-            order += [(number, k) for k in range(first_offset, len(self._leaders(number)))]
+            order += [(number, offset) for offset in range(first_offset, self._per_round)]
         return order
 
     def _slot(self, number: int, offset: int) -> _Slot:
@@ -240,9 +247,11 @@ class Committer:
     def _decide_directly(self, number: int, slot: _Slot) -> None:
         dag, committee = self._dag, self._committee
         voting, certifying = dag.round(number + 1), dag.round(number + WAVE_LENGTH - 1)
-        slot.count_votes(dag.round(number).slot(slot.author), voting)
-        slot.count_certificates(voting, certifying, committee)
-        self._watch_for_conflict(number, slot)
+        if not slot.is_current(voting, certifying):
+            slot.count_votes(dag.round(number).slot(slot.author), voting)
+            slot.count_certificates(voting, certifying, committee)
+            self._watch_for_conflict(number, slot)
+        # Judge even if nothing is new: `has_opinion_quorum` may have counted the last votes.
         if committee.is_quorum(slot.blames):
             slot.verdict = Verdict.SKIP
             return

@@ -15,6 +15,7 @@ from consensus.block import Block, CommitVote
 from consensus.commit_sync import CommitSync
 from consensus.committee import EpochContext
 from consensus.dag import Vertex
+from consensus.errors import CommitRangeError
 from consensus.events import (
     AlarmKind,
     BlocksReceived,
@@ -47,7 +48,7 @@ from consensus.outbox import Outbox
 from consensus.pacemaker import Pacemaker
 from consensus.parameters import Tuning
 from consensus.producer import Producer
-from consensus.recovery import Durable, StoredState, replay
+from consensus.recovery import Durable, replay
 from consensus.signer import Signer, SigningState
 from primitives.clock import Instant
 from primitives.errors import InvalidCommitError, LocalProtocolError
@@ -122,7 +123,7 @@ class Core:
             signer=signer,
             pacemaker=pacemaker or Pacemaker(context.committee, tuning),
         )
-        core._replay(durable.state)
+        core._replay(durable)
         return core
 
     @property
@@ -240,6 +241,9 @@ class Core:
             return
         try:
             self._sync.accept(event.peer, event.commits, event.certifiers)
+        except CommitRangeError:
+            # Late or repeated: our own timeout may be the reason, so nobody is blamed.
+            return
         except InvalidCommitError as error:
             self._sync.refused(event.peer)
             self._outbox.add(ReportPeer(event.peer, f"{error.code}: {error}"))
@@ -301,7 +305,8 @@ class Core:
         if not self._is_closed:
             self._accept(now)
             self._commit()
-            self._adopt_certified()
+            if self._sync.has_certified:
+                self._adopt_certified()
         for author, evidence in self._intake.take_evidence():
             self._outbox.add(PublishEvidence(author, evidence))
         if self._intake.backlog and not self._is_closed:
@@ -375,15 +380,21 @@ class Core:
         self._producer.note_commit(CommitVote(sub_dag.index, sub_dag.digest))
         if self._sync.installed(sub_dag.index, sub_dag.digest):
             self._halt(AlarmKind.COMMIT_MISMATCH, f"commit {sub_dag.index}")
-        closes_at_ms = self._context.span.closes_at_ms
-        is_due = closes_at_ms is not None and sub_dag.commit.timestamp_ms >= closes_at_ms
-        if is_due or sub_dag.index == self._close_at:
+        if self._is_last():
             self._is_closed = True
             self._outbox.close(CloseEpoch(sub_dag.index, sub_dag.digest))
             self._return_lost(list(self._intake.dag.above(0)))
             items = self._producer.proposer.surrender()
             if items:
                 self._outbox.add(PayloadReturned(items))
+
+    def _is_last(self) -> bool:
+        """Tell whether the newest commit closes the epoch."""
+        linearizer = self._ordering.linearizer
+        closes_at_ms = self._context.span.closes_at_ms
+        is_due = closes_at_ms is not None and linearizer.timestamp_ms >= closes_at_ms
+        is_forced = self._close_at is not None and linearizer.index >= self._close_at
+        return linearizer.index > 0 and (is_due or is_forced)
 
     def _return_lost(self, vertices: list[Vertex]) -> None:
         items: list[bytes] = []
@@ -434,12 +445,17 @@ class Core:
         for effect in effects:
             self._outbox.add(effect)
 
-    def _replay(self, state: StoredState) -> None:
-        for ordered in replay(state, intake=self._intake, ordering=self._ordering, own=self._own):
+    def _replay(self, durable: Durable) -> None:
+        self._close_at = durable.close_at
+        for ordered in replay(
+            durable.state, intake=self._intake, ordering=self._ordering, own=self._own
+        ):
             self._note_commit(ordered)
         self._intake.collect(self._ordering.linearizer.floor)
         self._clock_seen = self._intake.clock.round
         self._producer.resume()
-        if self._is_closed:
-            # The close was acted on in the life before this one, or the shell sees `is_closed`.
-            self._outbox.release()
+        # Asked anew, since a boundary commit is restored and not replayed: a node that crashed
+        # between such a closing commit and the next epoch once went on committing in the old.
+        # The shell sees `is_closed`; effects of the close would come a second time.
+        self._is_closed = self._is_last()
+        self._outbox.release()

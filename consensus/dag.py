@@ -123,6 +123,9 @@ class Dag:
 
     Args:
         size: committee size.
+
+    Attributes:
+        accepted_count: vertices ever added; tells whether anything is new.
     """
 
     def __init__(self, size: int) -> None:
@@ -133,6 +136,7 @@ class Dag:
         self._empty = RoundVertices(size)
         self.gc_round = Round(0)
         self.highest_round = Round(0)
+        self.accepted_count = 0
 
     def __len__(self) -> int:
         """Return the number of vertices in memory."""
@@ -189,6 +193,7 @@ class Dag:
         vertex = Vertex(block, bit=row.next_bit(block.ref.author), parents=parents, weak=weak)
         row.append(vertex)
         self._by_digest[vertex.digest] = vertex
+        self.accepted_count += 1
         latest = self._latest[vertex.author]
         if latest is None or latest.round < vertex.round:
             self._latest[vertex.author] = vertex

@@ -1,7 +1,7 @@
 """Which peer to ask for which missing block, and when to ask another.
 
 Live path: whoever sent the child has its whole cone, so it is asked at once. Background path:
-on every tick, what is still wanted goes to further peers, lowest rounds first. Bounded per ref
+on every tick, what is still wanted goes to further peers, the least asked for first. Bounded per ref
 and per peer. Rotation is counted, not drawn: the core has no dice.
 Source: Sui `synchronizer.rs`.
 """
@@ -47,9 +47,9 @@ class Fetcher:
     def retry(self, wanted: Iterable[BlockRef], *, now_ms: int) -> FetchPlan:
         """Plan requests for refs with a place in flight left: new or timed out."""
         plan: FetchPlan = {}
-        for ref in sorted(wanted)[: self._tuning.fetch_refs_max * 4]:
-            request = self._requests.get(ref)
-            attempts = 0 if request is None else request.attempts
+        # Fewest attempts first, or made-up refs of low rounds would starve the ones that exist.
+        ranked = sorted((self._attempts(ref), ref) for ref in wanted)
+        for attempts, ref in ranked[: self._tuning.fetch_refs_max * 4]:
             self._assign(ref, self._rotate(ref, attempts), plan=plan, now_ms=now_ms)
         self._open_requests(plan, now_ms=now_ms)
         return plan
@@ -68,6 +68,10 @@ class Fetcher:
         """Forget requests for refs that nobody waits for any more."""
         for ref in [ref for ref in self._requests if ref not in wanted]:
             del self._requests[ref]
+
+    def _attempts(self, ref: BlockRef) -> int:
+        request = self._requests.get(ref)
+        return 0 if request is None else request.attempts
 
     def _assign(self, ref: BlockRef, peer: AuthorityIndex, *, plan: FetchPlan, now_ms: int) -> None:
         request = self._requests.get(ref)

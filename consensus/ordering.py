@@ -5,9 +5,11 @@ schedule survives the boundary. Own decisions and certified commits of others go
 same steps, so a restarted, a lagging and an ordinary node hold the same state after commit i.
 """
 
+from collections import deque
+
 from consensus.commit import Commit, CommittedSubDag
 from consensus.committee import EpochContext
-from consensus.committer import Committer
+from consensus.committer import Committer, SlotDecision
 from consensus.dag import Dag, Vertex
 from consensus.errors import CommitChainError
 from consensus.linearizer import Linearizer
@@ -35,11 +37,17 @@ class Ordering:
         self._reputation = Reputation(context)
         self.schedule = first_schedule(context)
         self.linearizer = Linearizer(context, dag)
+        self._decided: deque[SlotDecision] = deque()
+        self._accepted_seen = 0
         self.committer = Committer(dag, committee=context.committee, leaders=self.schedule.leaders)
 
     def advance(self) -> OrderedCommit | None:
         """Install the next commit that the DAG decides; None when there is none yet."""
-        for decision in self.committer.decide():
+        if not self._decided and self._dag.accepted_count != self._accepted_seen:
+            self._accepted_seen = self._dag.accepted_count
+            self._decided.extend(self.committer.decide())
+        while self._decided:
+            decision = self._decided.popleft()
             self.committer.take(decision)
             if decision.leader is not None:
                 floor = self.linearizer.floor
@@ -60,6 +68,7 @@ class Ordering:
         floor = self.linearizer.floor
         sub_dag, vertices = self.linearizer.adopt(commit, digest)
         self.committer.advance_to(leader.round, slots.index(leader.author))
+        self._forget_decisions()
         return self._settle(sub_dag, vertices, floor=floor)
 
     def resume_at_boundary(self, commit: Commit, digest: Digest, record: ScheduleRecord) -> None:
@@ -80,4 +89,10 @@ class Ordering:
         self._reputation = Reputation(self._context)
         self.schedule = LeaderSchedule(self._context, record)
         self.committer.restart_after(leader.round, leaders=self.schedule.leaders)
+        self._forget_decisions()
         return OrderedCommit(sub_dag, record)
+
+    def _forget_decisions(self) -> None:
+        """Decide anew: the cursor or the schedule moved under what was decided before."""
+        self._decided.clear()
+        self._accepted_seen = 0

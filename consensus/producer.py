@@ -151,9 +151,9 @@ class Producer:
         if self.subscribers == 0:
             return True
         limit = self._tuning.unacknowledged_rounds_max
-        floor = max(self._intake.dag.gc_round, self.proposed - limit)
         if self.proposed - self._intake.dag.gc_round <= limit:
             return False
+        floor = self.proposed - limit
         hearing = 1 << self._own
         for author, number in enumerate(self._seen_by):
             if number >= floor:

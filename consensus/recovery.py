@@ -41,11 +41,13 @@ class Durable(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         watermark: highest round of this epoch in the journal, 0 for none.
+        close_at: the commit that operators agreed to close the epoch with, if they did.
     """
 
     state: StoredState
     journal: StoredJournal = StoredJournal.INTACT
     watermark: Round = Round(0)
+    close_at: CommitIndex | None = None
 
 
 EMPTY_STATE = StoredState(schedule=None, commits=(), blocks=(), floor=Round(0))

@@ -9,7 +9,7 @@ from devnet.attacks.forgery import FutureFlood, InvalidBlocks
 from devnet.attacks.jumper import RoundJumper
 from devnet.attacks.twins import Twins
 from devnet.simulator.kernel.choices import UnknownChoiceError
-from devnet.simulator.kernel.dice import pick, uniform
+from devnet.simulator.kernel.dice import chance, pick, uniform
 from devnet.simulator.kernel.machine import Machine
 from devnet.simulator.validators.validator import NodeInput, Validator
 from devnet.simulator.validators.world import World
@@ -28,7 +28,7 @@ ATTACKS: dict[str, Callable[[Machine[NodeInput, Effect], World], Validator]] = {
 
 
 def parse_byzantine(text: str, *, count_max: int, rng: Random) -> list[str]:
-    """Read `kind:count` pairs separated by commas, or `swarm`: up to f attackers, drawn.
+    """Read `kind:count` pairs, or `swarm`: f attackers in half of the draws, else fewer.
 
     More than f may be asked for by name; then nothing is promised.
 
@@ -37,15 +37,16 @@ def parse_byzantine(text: str, *, count_max: int, rng: Random) -> list[str]:
     """
     if text == "swarm":
         kinds = list(ATTACKS)
-        return [pick(rng, kinds) for _ in range(uniform(rng, 0, count_max))]
+        count = count_max if chance(rng, 500) else uniform(rng, 0, count_max)
+        return [pick(rng, kinds) for _ in range(count)]
     chosen: list[str] = []
     for pair in filter(None, (word.strip() for word in text.split(","))):
-        kind, _, count = pair.partition(":")
+        kind, _, digits = pair.partition(":")
         if kind not in ATTACKS:
             raise UnknownChoiceError("attack", kind, ("swarm", *ATTACKS))
-        if not (count or "1").isdigit():
+        if not (digits or "1").isdigit():
             raise ConfigurationError(f"bad count in '{pair}'; write for instance {kind}:1")
-        chosen += [kind] * int(count or "1")
+        chosen += [kind] * int(digits or "1")
     return chosen
 
 

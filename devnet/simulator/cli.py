@@ -5,9 +5,13 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from devnet.simulator.validators.simulation import Scenario, Simulation
-from devnet.simulator.validators.summary import render_report
+from devnet.simulator.validators.summary import render_report, render_sweep
+from devnet.simulator.validators.swarm import draw_scenario
+from devnet.simulator.validators.sweep import parse_seeds, summarise, sweep
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Simulate a network.")
 
@@ -27,19 +31,26 @@ def run(  # noqa: PLR0913 - one parameter per option
     byzantine: Annotated[str, typer.Option(help="kind:count with commas, or swarm.")] = "",
     latency: Annotated[str, typer.Option(help="lan, wan5 or fixed:MS; :jitter, :tail.")] = "lan",
     powers: Annotated[str, typer.Option(help="equal or uneven.")] = "equal",
+    swarm: Annotated[
+        bool, typer.Option(help="Draw faults, attackers, powers, latency, knobs from the seed.")
+    ] = False,
     epoch_seconds: Annotated[int | None, typer.Option(min=1, help="Epoch length.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Run one seed; exit 1 unless the verdict is pass."""
-    scenario = Scenario(
-        seed=seed,
-        nodes=nodes,
-        seconds=seconds,
-        faults=faults,
-        byzantine=byzantine,
-        latency=latency,
-        powers=powers,
-        epoch_s=epoch_seconds,
+    scenario = (
+        draw_scenario(seed, nodes=nodes, seconds=seconds)
+        if swarm
+        else Scenario(
+            seed=seed,
+            nodes=nodes,
+            seconds=seconds,
+            faults=faults,
+            byzantine=byzantine,
+            latency=latency,
+            powers=powers,
+            epoch_s=epoch_seconds,
+        )
     )
     report = Simulation(scenario).run()
     if as_json:
@@ -47,4 +58,34 @@ def run(  # noqa: PLR0913 - one parameter per option
     else:
         render_report(report)
     if report.verdict != "pass":
+        raise typer.Exit(1)
+
+
+@app.command(name="sweep")
+def sweep_seeds(
+    *,
+    seeds: Annotated[str, typer.Option(help="first:last, last excluded.")] = "0:100",
+    nodes: Annotated[
+        int | None, typer.Option(min=1, help="Committee size; drawn if left out.")
+    ] = None,
+    seconds: Annotated[int, typer.Option(min=9, help="Simulated seconds of each seed.")] = 45,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Run many drawn scenarios; exit 1 if one fails."""
+    chosen = parse_seeds(seeds)
+    reports = []
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("seeds", total=len(chosen))
+        for report in sweep(chosen, nodes=nodes, seconds=seconds, jobs=jobs):
+            reports.append(report)
+            progress.advance(task)
+            if report.verdict != "pass":
+                typer.echo(f"{report.verdict}: {report.reason}\n  {report.replay}", err=True)
+    summary = summarise(reports)
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(summary)))
+    else:
+        render_sweep(summary)
+    if summary.failures:
         raise typer.Exit(1)

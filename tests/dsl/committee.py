@@ -14,7 +14,7 @@ from primitives.keys import PrivateKey
 PARAMETERS: Final = Parameters()
 
 EVEN: Final = ((1,) * 4, (1,) * 7, (1,) * 10)
-UNEVEN: Final = ((2, 3, 2, 4), (3, 1, 4, 1, 5, 9, 2), (10, 13, 7, 21, 1, 9, 3, 17, 8, 12))
+UNEVEN: Final = ((2, 3, 3, 3), (3, 1, 4, 1, 5, 2, 7), (10, 13, 7, 21, 1, 9, 3, 17, 8, 12))
 
 over_committees = pytest.mark.parametrize(
     "powers", EVEN + UNEVEN, ids=lambda powers: "-".join(map(str, powers))

@@ -8,9 +8,11 @@ Each statement is `authors <- ancestors`; without an arrow the ancestors are `al
 parted by a new line or by `/`. Authors and ancestors are words:
 
     all       every author who has a block there (as authors: everybody)
-    quorum    the last authors, as few as hold a quorum, rest: those before them, which hold at
-              most f; short: quorum without its first author, so less than a quorum
-    A         one author;  A'  a twin of A's block (A'' a third one);  -A  without A
+    quorum    the last authors, as few as hold a quorum
+    edge      the first author of `quorum`;  short  the others of it, less than a quorum
+    rest      the authors before `quorum`, which hold at most f
+    A         one author;  A'  a twin of A's block (A'' a third one)
+    -A -edge  without these
     A2 B2'    as ancestors: these very blocks, also of older rounds (weak links)
 
 An author that a line leaves out is silent. The own previous block is always an ancestor, as
@@ -19,7 +21,7 @@ the real verifier, except one marked `!`.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from consensus.block import (
@@ -189,13 +191,9 @@ def _draw_statement(drawing: Drawing, number: int, statement: str) -> None:
     left, _, right = statement.partition("<-")
     groups = _groups(drawing.context.committee)
     authors: dict[tuple[int, int], bool] = {}
-    for word in left.split():
-        if word in groups:
-            authors |= dict.fromkeys(((author, 0) for author in groups[word]), True)
-            continue
-        name = _parse(word)
+    for name in _names(left, groups):
         if name.has_minus:
-            del authors[name.author, name.twin]
+            authors.pop((name.author, name.twin), None)
         else:
             authors[name.author, name.twin] = not name.has_mark
     links = _links(drawing, number, right or "all", groups)
@@ -207,17 +205,11 @@ def _links(
     drawing: Drawing, number: int, words: str, groups: dict[str, tuple[int, ...]]
 ) -> list[BlockRef]:
     chosen: dict[int, BlockRef] = {}
-    for word in words.split():
-        if word in groups:
-            for author in groups[word]:
-                if number == 1 or drawing.find(number - 1, author) is not None:
-                    chosen[author] = drawing.ref(number - 1, author)
-            continue
-        name = _parse(word)
+    for name in _names(words, groups):
+        place = name.number or number - 1
         if name.has_minus:
             chosen.pop(name.author, None)
-        else:
-            place = name.number or number - 1
+        elif not name.is_grouped or place == 0 or drawing.find(place, name.author) is not None:
             chosen[name.author] = drawing.ref(place, name.author, twin=name.twin)
     return list(chosen.values())
 
@@ -231,6 +223,17 @@ class _Word:
     twin: int
     has_minus: bool
     has_mark: bool
+    is_grouped: bool = False
+
+
+def _names(words: str, groups: dict[str, tuple[int, ...]]) -> Iterator[_Word]:
+    for word in words.split():
+        group = groups.get(word.removeprefix("-"))
+        if group is None:
+            yield _parse(word)
+            continue
+        has_minus = word.startswith("-")
+        yield from (_Word(author, 0, 0, has_minus, has_mark=False, is_grouped=True) for author in group)
 
 
 def _parse(word: str) -> _Word:
@@ -251,18 +254,28 @@ def _groups(committee: Committee) -> dict[str, tuple[int, ...]]:
         "all": tuple(everyone),
         "quorum": tuple(everyone[first:]),
         "rest": tuple(everyone[:first]),
+        "edge": (first,),
         "short": tuple(everyone[first + 1 :]),
     }
 
 
-def slots(text: str) -> LeadersOf:
-    """Return a schedule with these leader slots alone, such as "A1 B1 A4"."""
-    by_round: dict[int, tuple[AuthorityIndex, ...]] = {}
+def slots(text: str, *, size: int) -> LeadersOf:
+    """Return a schedule with these leader slots, such as "A1 B1 A4".
+
+    A schedule has as many slots in every round, so the lowest other authors fill the gaps.
+    """
+    by_round: dict[int, tuple[int, ...]] = {}
     for word in text.split():
         name = _parse(word)
-        leaders = by_round.get(name.number, ())
-        by_round[name.number] = (*leaders, AuthorityIndex(name.author))
-    return lambda number: by_round.get(number, ())
+        by_round[name.number] = (*by_round.get(name.number, ()), name.author)
+    count = max(map(len, by_round.values()))
+
+    def leaders(number: int) -> tuple[AuthorityIndex, ...]:
+        named = by_round.get(number, ())
+        others = (author for author in range(size) if author not in named)
+        return tuple(map(AuthorityIndex, (*named, *others)))[:count]
+
+    return leaders
 
 
 def rotation(size: int, count: int) -> LeadersOf:
@@ -290,7 +303,10 @@ def decided(
 def decisions(
     drawing: Drawing, leader_slots: str, *, blocks: Iterable[Block] | None = None
 ) -> list[Decision]:
-    """Return the verdict on each of these leader slots, given in slot order."""
-    found = decided(drawing, slots(leader_slots), blocks=blocks)
-    return found + [undecided(name) for name in leader_slots.split()[len(found) :]]
-
+    """Return what is put out about each of these leader slots, given in slot order."""
+    names = leader_slots.split()
+    leaders = slots(leader_slots, size=drawing.context.committee.size)
+    found = {
+        decision.name.rstrip("'"): decision for decision in decided(drawing, leaders, blocks=blocks)
+    }
+    return [found.get(name, undecided(name)) for name in names]

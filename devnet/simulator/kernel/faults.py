@@ -37,7 +37,7 @@ class FaultKind(enum.StrEnum):
 
     LOSS = "loss"
     DUPLICATION = "duplication"
-    REORDERING = "reordering"
+    REORDER = "reorder"
     DELAY_SPIKES = "delay_spikes"
     CORRUPTION = "corruption"
     SLOW_LINKS = "slow_links"
@@ -151,8 +151,8 @@ def draw_plan(kinds: Sequence[FaultKind], dice: Callable[[str], Random]) -> Faul
         links=LinkFaults(
             loss_permille=intensity(FaultKind.LOSS, LOSS_PERMILLE_MAX),
             duplicate_permille=intensity(FaultKind.DUPLICATION, DUPLICATE_PERMILLE_MAX),
-            reorder_permille=intensity(FaultKind.REORDERING, REORDER_PERMILLE_MAX),
-            reorder_us_max=intensity(FaultKind.REORDERING, REORDER_US_MAX),
+            reorder_permille=intensity(FaultKind.REORDER, REORDER_PERMILLE_MAX),
+            reorder_us_max=intensity(FaultKind.REORDER, REORDER_US_MAX),
             spike_permille=intensity(FaultKind.DELAY_SPIKES, SPIKE_PERMILLE_MAX),
             spike_us_min=SPIKE_US_MIN if FaultKind.DELAY_SPIKES in kinds else 0,
             spike_us_max=SPIKE_US_MAX if FaultKind.DELAY_SPIKES in kinds else 0,

@@ -87,7 +87,7 @@ class Nemesis:
         seen = {
             FaultKind.LOSS: network.lost,
             FaultKind.DUPLICATION: network.duplicated,
-            FaultKind.REORDERING: network.reordered,
+            FaultKind.REORDER: network.reordered,
             FaultKind.DELAY_SPIKES: network.spiked,
             FaultKind.CORRUPTION: network.corrupted,
             FaultKind.CRASH_AT_EFFECT: crashes[CrashCause.AT_EFFECT],

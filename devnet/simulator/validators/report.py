@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from consensus.signer import SigningState
 from primitives.order import quantile
 
 if TYPE_CHECKING:
@@ -83,10 +84,13 @@ def measure(simulation: "Simulation", *, violation: str | None, wall_s: float) -
 def replay_command(scenario: "Scenario") -> str:
     """Return the command line that repeats a run."""
     words = [
-        "python -m devnet.simulator run",
-        f"--seed {scenario.seed} --nodes {scenario.nodes} --seconds {scenario.seconds}",
-        f"--faults {scenario.faults} --latency {scenario.latency} --powers {scenario.powers}",
+        f"python -m devnet.simulator run --seed {scenario.seed} --nodes {scenario.nodes}",
+        f"--seconds {scenario.seconds}",
     ]
+    if scenario.is_swarm:
+        return " ".join([*words, "--swarm"])
+    words += [f"--faults {scenario.faults} --latency {scenario.latency}"]
+    words += [f"--powers {scenario.powers}"]
     if scenario.byzantine:
         words.append(f"--byzantine {scenario.byzantine}")
     if scenario.epoch_s is not None:
@@ -102,6 +106,10 @@ def _judge(simulation: "Simulation", violation: str | None) -> tuple[str, str]:
         return "no-progress", late
     deadline_us = simulation.scheduler.now_us - SETTLE_US
     for entry in simulation.ledger.workload.outstanding.values():
+        signing = simulation.validators[entry.node].current.core.signing_state
+        if signing is SigningState.ABSTAINING:
+            # It lost its journal, so it may not sign and its clients have to go elsewhere.
+            continue
         if max(entry.first_us, simulation.heal_at_us) < deadline_us:
             return "no-progress", f"payload {entry.item!r} of node {entry.node} is not committed"
     return "pass", ""

@@ -56,6 +56,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     epoch_s: int | None = None
     parameters: Parameters = Parameters(schedule_window=10, gc_depth=60)
     tuning: Tuning = Tuning()
+    is_swarm: bool = False
+    """Whether `swarm.draw_scenario` drew it, so that the seed alone replays it."""
 
 
 class Simulation:
@@ -80,6 +82,7 @@ class Simulation:
         )
         self.honest = tuple(n for n in range(scenario.nodes) if n not in self.attackers)
         epoch_ms = None if scenario.epoch_s is None else scenario.epoch_s * 1000
+        self.heal_at_us = scenario.seconds * SECOND_US * HEALED_SHARE[0] // HEALED_SHARE[1]
         self.ledger = Ledger(self.scheduler, honest=self.honest)
         self.world = World(
             self.scheduler,
@@ -97,11 +100,12 @@ class Simulation:
             corrupt=flip_bit,
             digest=_message_digest,
         )
+        # Known from the start, so that what was sent before healing is bounded too.
+        self.network.gst_us = self.heal_at_us
         self.world.network = self.network
         self.validators: dict[int, Validator] = {}
         self.machines = [self._machine(node) for node in range(scenario.nodes)]
         self.nemesis = self._nemesis(budget - len(kinds))
-        self.heal_at_us = scenario.seconds * SECOND_US * HEALED_SHARE[0] // HEALED_SHARE[1]
 
     def run(self) -> Report:
         """Run to the end, or to the first violation."""
@@ -162,7 +166,7 @@ class Simulation:
             self.network,
             [self.machines[node] for node in self.honest],
             plan,
-            heal_at_us=self.scenario.seconds * SECOND_US * HEALED_SHARE[0] // HEALED_SHARE[1],
+            heal_at_us=self.heal_at_us,
             limits=CasualtyLimits(down_max=len(self.honest), amnesiacs_max=max(0, spare)),
         )
 

@@ -45,7 +45,8 @@ from primitives.clock import Instant
 from primitives.errors import RemoteProtocolError
 from primitives.ids import AuthorityIndex, Digest, Epoch, Round
 
-EPOCHS_SERVED = 2
+EPOCHS_SERVED = 64
+"""Epochs a node keeps serving; one that missed more needs state sync, which the node adds."""
 
 
 class FromPeer:
@@ -175,6 +176,7 @@ class Validator:
     def broadcast(self, instance: EpochInstance, effect: Broadcast) -> None:
         """Send an own block to everybody."""
         self.world.ledger.note_proposal(self.own, effect.block, self.world.scheduler.now_us)
+        self.world.wire.note_signed(instance.context, effect.block)
         raw = self.block_message(instance, effect.block)
         for peer in self.world.nodes:
             if peer != self.own:

@@ -48,6 +48,13 @@ class Wire:
             self._remember(raw, message)
         return message
 
+    def note_signed(self, context: EpochContext, block: Block) -> None:
+        """Remember a block that was signed in this process: its signature needs no check."""
+        key = (block.signed.header, block.signed.signature, block.signed.payload)
+        if key not in self._verdicts:
+            self._verdicts[key] = block
+            self.on_block(context, block)
+
     def verifier(self, context: EpochContext) -> Callable[[SignedBlock], Block]:
         """Return a verifier of one epoch that remembers its verdicts."""
         verifier = self._verifiers.get(context.genesis_digest)

@@ -20,7 +20,7 @@ def test_leader_is_committed_by_the_certificate_that_completes_a_quorum(powers: 
     drawing = draw("r1: all / r2: all / r3: all", powers=powers)
     committee = drawing.context.committee
     dag = drawing.dag(block for block in drawing.blocks.values() if block.round < 3)
-    committer = committer_of(drawing, dag, slots("A1"))
+    committer = committer_of(drawing, dag, slots("A1", size=len(powers)))
     certifiers = 0
     for author in reversed(committee.indices):
         assert bool(committer.decide()) is committee.is_quorum(certifiers)
@@ -80,7 +80,9 @@ def test_committed_leader_waits_for_an_undecided_slot_before_it(powers: Powers) 
 
 @pytest.mark.parametrize("late", ["A", "B", "C", "D"])
 def test_block_that_arrives_long_after_its_round_changes_no_verdict(late: str) -> None:
-    drawing = draw(f"r1: all / r2: all / r3: all -{late} / r4: all / r5: all / r6: all / r3: {late}")
+    drawing = draw(
+        f"r1: all / r2: all / r3: all -{late} / r4: all / r5: all / r6: all / r3: {late}"
+    )
     leader_slots = "A1 B2 C3 D4"
     expected = decisions(drawing, leader_slots)
     on_time = sorted(drawing.blocks.values(), key=lambda block: block.round)
