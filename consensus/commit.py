@@ -17,7 +17,8 @@ from primitives.hashing import Domain, tagged_hash
 from primitives.ids import CommitIndex, Digest, TimestampMs
 from primitives.order import weighted_median
 
-COMMIT_BYTES_MAX = 8_388_608
+COMMIT_BYTES_MAX = 16_777_216
+"""No less than a message: what a peer could send must be hashed and refused, not crash us."""
 
 
 class Commit(

@@ -23,10 +23,11 @@ STALL_TICKS = 4
 class _Range:
     """A range in flight."""
 
-    __slots__ = ("deadline_ms", "peer")
+    __slots__ = ("count", "deadline_ms", "peer")
 
-    def __init__(self, peer: AuthorityIndex, deadline_ms: int) -> None:
+    def __init__(self, peer: AuthorityIndex, count: int, deadline_ms: int) -> None:
         self.peer = peer
+        self.count = count
         self.deadline_ms = deadline_ms
 
 
@@ -74,23 +75,35 @@ class CommitSync:
         """Tell whether live blocks are too far ahead to be of use (more than five batches)."""
         return self.quorum_index - index > 5 * self._tuning.commit_batch
 
-    def plan(
+    def tick(
         self, index: CommitIndex, *, now_ms: int
     ) -> list[tuple[AuthorityIndex, CommitRequestMessage]]:
-        """Plan requests, once a tick: when lagging, or when nothing was committed for a while."""
+        """Plan requests when lagging, or when nothing was committed for a few ticks."""
         self.quorum_index = self._quorum_index()
         self._stalled_ticks = 0 if index > self._index_at_tick else self._stalled_ticks + 1
         self._index_at_tick = index
+        requests = self.plan(index, now_ms=now_ms)
+        is_idle = not (requests or self._ranges or self._certified)
+        is_alone = self._committee.size == 1
+        if is_idle and not is_alone and self._stalled_ticks >= STALL_TICKS:
+            self._stalled_ticks = 0
+            last = CommitIndex(index + self._tuning.commit_batch)
+            requests = self._plan_ranges(index, last, now_ms=now_ms)
+        return requests
+
+    def plan(
+        self, index: CommitIndex, *, now_ms: int
+    ) -> list[tuple[AuthorityIndex, CommitRequestMessage]]:
+        """Plan requests for all that a quorum has beyond us, if that is a batch or more."""
         for first in [first for first, at in self._ranges.items() if at.deadline_ms <= now_ms]:
             del self._ranges[first]
-        batch = self._tuning.commit_batch
-        last = self.quorum_index
-        if last - index < batch:
-            if self._stalled_ticks < STALL_TICKS or self._ranges or self._certified:
-                return []
-            self._stalled_ticks = 0
-            last = CommitIndex(index + batch)
-        return self._plan_ranges(index, last, now_ms=now_ms)
+        # An answer may come after we made its commits ourselves; left here, it would look like
+        # progress under way and silence every later stall.
+        for stale in [stale for stale in self._certified if stale <= index]:
+            del self._certified[stale]
+        if self.quorum_index - index < self._tuning.commit_batch or self._committee.size == 1:
+            return []
+        return self._plan_ranges(index, self.quorum_index, now_ms=now_ms)
 
     def accept(
         self,
@@ -107,8 +120,8 @@ class CommitSync:
         asked = self._ranges.get(first)
         if asked is None or asked.peer != peer:
             raise CommitRangeError(f"{len(commits)} commits from {first} were not asked for")
-        if len(commits) > self._tuning.commit_batch:
-            raise CommitRangeError(f"{len(commits)} commits, limit {self._tuning.commit_batch}")
+        if len(commits) > asked.count:
+            raise CommitRangeError(f"{len(commits)} commits, asked for {asked.count}")
         digests = self._check_chain(commits)
         self._check_certificate(commits[-1], digests[-1], certifiers)
         del self._ranges[first]
@@ -156,7 +169,8 @@ class CommitSync:
             if first not in self._ranges:
                 upto = min(first + batch - 1, last)
                 peer = self._next_peer(upto)
-                self._ranges[first] = _Range(peer, now_ms + 2 * self._tuning.fetch_timeout_ms)
+                deadline_ms = now_ms + 2 * self._tuning.fetch_timeout_ms
+                self._ranges[first] = _Range(peer, upto - first + 1, deadline_ms)
                 genesis = self._context.genesis_digest
                 plan.append((peer, CommitRequestMessage(genesis, first, upto)))
             first += batch
@@ -168,7 +182,8 @@ class CommitSync:
         order = [AuthorityIndex((self._rotation + step) % size) for step in range(1, size + 1)]
         peers = [author for author in order if author != self._own]
         ahead = [a for a in peers if (vote := self._voted[a]) is not None and vote.index >= index]
-        chosen = (ahead or peers)[0]
+        # Beyond the quorum's index only liars may claim to be, and would be asked for ever.
+        chosen = (ahead if index <= self.quorum_index else peers)[0]
         self._rotation = int(chosen)
         return chosen
 

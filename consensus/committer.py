@@ -72,6 +72,7 @@ class _Slot:
     """Running tallies of one leader slot; each vertex is counted once, in order of arrival."""
 
     __slots__ = (
+        "_certifying_seen",
         "_voting_seen",
         "author",
         "blames",
@@ -80,7 +81,6 @@ class _Slot:
         "leader",
         "verdict",
         "voters",
-        "_certifying_seen",
     )
 
     def __init__(self, author: AuthorityIndex) -> None:

@@ -43,6 +43,7 @@ from consensus.events import (
 )
 from consensus.exchange import Exchange
 from consensus.intake import Intake
+from consensus.messages import CommitRequestMessage
 from consensus.ordering import OrderedCommit, Ordering
 from consensus.outbox import Outbox
 from consensus.pacemaker import Pacemaker
@@ -97,6 +98,7 @@ class Core:
         self._is_halted = False
         self._alarms: dict[AlarmKind, None] = {}
         self._clock_seen = Round(0)
+        self._has_answer = False
 
     @classmethod
     def recover(
@@ -217,13 +219,19 @@ class Core:
         if self._signer.state is SigningState.ABSTAINING:
             self._raise_alarm(AlarmKind.JOURNAL_LOST, "asked to boot without a signer journal")
         self._producer.note_clock(now)
-        self._repeat_last()
+        last = self._producer.last_block
+        if last is not None and self._signer.is_foreign(last):
+            # It was stored and, for a crash in between, not journalled: nobody has seen it.
+            self._outbox.confirm(last, self._signer.resume(last))
+        else:
+            self._repeat_last()
         self._emit(self._exchange.ask_latest(self._signer.unanswered))
         self._outbox.add(SetTimer(Timer.TICK, now.monotonic_ms + self._tuning.tick_ms))
 
     def _on_blocks(self, event: BlocksReceived, now: Instant) -> None:
         if event.origin is Origin.RELAYED:
             self._intake.fetcher.answered(event.peer)
+            self._has_answer = True
         for block in event.blocks:
             self._count_votes(block)
             if block.author == self._own and not self._intake.knows(block.ref):
@@ -290,8 +298,7 @@ class Core:
         if self._is_closed:
             return
         suspension, fetcher = self._intake.suspension, self._intake.fetcher
-        for peer, message in self._sync.plan(self.commit_index, now_ms=now_ms):
-            self._outbox.add(Send(peer, message))
+        self._request_commits(self._sync.tick(self.commit_index, now_ms=now_ms))
         self._fetch_certified(now)
         fetcher.keep_only(suspension.wanted | self._intake.required)
         self._emit(self._exchange.fetch(fetcher.retry(suspension.wanted, now_ms=now_ms)))
@@ -307,6 +314,7 @@ class Core:
             self._commit()
             if self._sync.has_certified:
                 self._adopt_certified()
+                self._catch_up(now)
         for author, evidence in self._intake.take_evidence():
             self._outbox.add(PublishEvidence(author, evidence))
         if self._intake.backlog and not self._is_closed:
@@ -403,6 +411,17 @@ class Core:
                 items += vertex.block.signed.payload
         if items:
             self._outbox.add(PayloadReturned(tuple(items)))
+
+    def _catch_up(self, now: Instant) -> None:
+        """Keep the pipeline full: ask for what comes next as soon as an answer came."""
+        if self._has_answer and not self._is_closed:
+            self._has_answer = False
+            self._request_commits(self._sync.plan(self.commit_index, now_ms=now.monotonic_ms))
+            self._fetch_certified(now)
+
+    def _request_commits(self, requests: list[tuple[AuthorityIndex, CommitRequestMessage]]) -> None:
+        for peer, message in requests:
+            self._outbox.add(Send(peer, message))
 
     def _fetch_certified(self, now: Instant) -> None:
         """Ask for blocks of certified commits that are not here yet."""

@@ -115,7 +115,7 @@ class Exchange:
                 continue
             self._pushed_ms[peer] = now_ms
             lacking = [v for v in self._dag.above(number - 1) if v.author != peer]
-            blocks = self._fit(lacking[: 2 * self._size])
+            blocks = self._fit(lacking[: 2 * self._size])[: self._tuning.fetch_blocks_max - 1]
             if own_last is not None and own_last.signed not in blocks:
                 blocks += (own_last.signed,)
             if blocks:

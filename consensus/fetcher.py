@@ -1,8 +1,8 @@
 """Which peer to ask for which missing block, and when to ask another.
 
 Live path: whoever sent the child has its whole cone, so it is asked at once. Background path:
-on every tick, what is still wanted goes to further peers, the least asked for first. Bounded per ref
-and per peer. Rotation is counted, not drawn: the core has no dice.
+on every tick, what is still wanted goes to further peers, what was asked for least first. Bounded
+per ref and per peer. Rotation is counted, not drawn: the core has no dice.
 Source: Sui `synchronizer.rs`.
 """
 

@@ -19,7 +19,10 @@ from consensus.events import (
     Origin,
 )
 from consensus.messages import (
+    BLOCKS_MAX,
+    COMMITS_MAX,
     MESSAGE_CODEC,
+    REFS_MAX,
     AnyMessage,
     BlockMessage,
     BlocksMessage,
@@ -29,7 +32,6 @@ from consensus.messages import (
     LatestAnswerMessage,
     LatestQueryMessage,
 )
-from consensus.parameters import Tuning
 from primitives.errors import InvalidBlockError, MalformedBytesError, RemoteProtocolError
 from primitives.ids import AuthorityIndex
 
@@ -49,13 +51,11 @@ class Ingress:
         context: EpochContext,
         *,
         own: AuthorityIndex,
-        tuning: Tuning,
         verify: VerifyBlock,
         decode: Callable[[bytes], AnyMessage] = MESSAGE_CODEC.decode,
     ) -> None:
         self._context = context
         self._own = own
-        self._tuning = tuning
         self._verify = verify
         self._decode = decode
 
@@ -91,13 +91,13 @@ class Ingress:
                 assert_never(message)
 
     def _from_blocks(self, message: BlocksMessage, peer: AuthorityIndex) -> BlocksReceived:
-        self._check_count(len(message.blocks), self._tuning.fetch_blocks_max, peer)
+        self._check_count(len(message.blocks), BLOCKS_MAX, peer)
         blocks = tuple(self._verify(signed) for signed in message.blocks)
         return BlocksReceived(peer, blocks, Origin.RELAYED)
 
     def _from_commits(self, message: CommitAnswerMessage, peer: AuthorityIndex) -> CommitsReceived:
         self._check_count(len(message.certifiers), self._context.committee.size, peer)
-        self._check_count(len(message.commits), self._tuning.commit_batch, peer)
+        self._check_count(len(message.commits), COMMITS_MAX, peer)
         certifiers = tuple(self._verify(signed) for signed in message.certifiers)
         return CommitsReceived(peer, message.commits, certifiers)
 
@@ -110,7 +110,7 @@ class Ingress:
         return BlocksReceived(peer, (block,), Origin.STREAM)
 
     def _from_fetch(self, message: FetchMessage, peer: AuthorityIndex) -> BlocksRequested:
-        self._check_count(len(message.refs), self._tuning.fetch_refs_max, peer)
+        self._check_count(len(message.refs), REFS_MAX, peer)
         if len(message.frontier) not in {0, self._context.committee.size}:
             raise RemoteProtocolError(
                 f"frontier of {len(message.frontier)} authors", peer=str(peer)

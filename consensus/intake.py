@@ -37,7 +37,7 @@ class Intake:
         self._tuning = tuning
         self._round_ahead_max = 2 * context.parameters.gc_depth + tuning.round_margin
         self._queue: deque[tuple[Block, AuthorityIndex]] = deque()
-        self._queued: dict[BlockRef, None] = {}
+        self._queued: dict[tuple[Round, AuthorityIndex], list[Block]] = {}
         self.dag = Dag(size)
         self.suspension = Suspension(self.dag, size=size, tuning=tuning)
         self.fetcher = Fetcher(own=own, size=size, tuning=tuning)
@@ -61,7 +61,7 @@ class Intake:
         """Tell whether the block is accepted, suspended or about to be either."""
         return (
             self.dag.get(ref) is not None
-            or ref in self._queued
+            or any(block.ref == ref for block in self._queued.get((ref.round, ref.author), ()))
             or self.suspension.get(ref) is not None
         )
 
@@ -78,8 +78,7 @@ class Intake:
         is_needed = ref in self.suspension.wanted or ref in self.required
         if not is_needed and not self._may_enter(block, slot, origin, now):
             return False
-        self._queue.append((block, peer))
-        self._queued[ref] = None
+        self._enqueue(block, peer)
         return True
 
     def drain(self, *, now: Instant) -> tuple[list[Vertex], FetchPlan]:
@@ -91,8 +90,7 @@ class Intake:
         accepted: list[Vertex] = []
         unseen: FetchPlan = {}
         while self._queue and len(accepted) < self._tuning.novelty_max:
-            block, peer = self._queue.popleft()
-            self._queued.pop(block.ref, None)
+            block, peer = self._dequeue()
             missing = self.dag.missing(block)
             if missing:
                 unseen.setdefault(peer, []).extend(self.suspension.add(block, missing))
@@ -127,8 +125,19 @@ class Intake:
 
     def _enqueue_released(self, blocks: list[Block], peer: AuthorityIndex) -> None:
         for block in blocks:
-            self._queue.append((block, peer))
-            self._queued[block.ref] = None
+            self._enqueue(block, peer)
+
+    def _enqueue(self, block: Block, peer: AuthorityIndex) -> None:
+        self._queue.append((block, peer))
+        self._queued.setdefault((block.round, block.author), []).append(block)
+
+    def _dequeue(self) -> tuple[Block, AuthorityIndex]:
+        block, peer = self._queue.popleft()
+        slot = self._queued[block.round, block.author]
+        slot.remove(block)
+        if not slot:
+            del self._queued[block.round, block.author]
+        return block, peer
 
     def _may_enter(self, block: Block, slot: list[Block], origin: Origin, now: Instant) -> bool:
         if slot or block.ref.round > self.dag.highest_round + self._round_ahead_max:
@@ -142,5 +151,7 @@ class Intake:
             self._evidence.append((block.author, evidence))
 
     def _slot_blocks(self, ref: BlockRef) -> list[Block]:
+        """Return what fills a slot, queued blocks too: twins may come in one message."""
         blocks = [vertex.block for vertex in self.dag.round(ref.round).slot(ref.author)]
+        blocks += self._queued.get((ref.round, ref.author), ())
         return blocks + self.suspension.slot(ref.round, ref.author)

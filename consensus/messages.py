@@ -11,6 +11,10 @@ from consensus.commit import Commit
 from primitives.codec import Codec
 
 MESSAGE_BYTES_MAX = 16_777_216
+REFS_MAX = 1_000
+BLOCKS_MAX = 1_000
+COMMITS_MAX = 1_000
+"""Protocol limits, the same for all: were they tunable, honest peers could blame each other."""
 
 
 class Message(

@@ -1,8 +1,12 @@
 """The effects of one input, staged by kind and released in the one safe order.
 
-Guards "durable before visible": journal entries and own blocks are durable before a broadcast,
+Guards "durable before visible": own blocks and journal entries are durable before a broadcast,
 commits before they are delivered. Whatever order the core stages things in, the order that
-comes out is journal, blocks, commits, sync, and only then everything that others can see.
+comes out is blocks, commits, sync, journal, and only then everything that others can see.
+
+The journal comes after the store: an entry whose block a crash swallowed would be a round that
+this authority can neither show nor sign again, and where its power is needed for every quorum
+the chain would stand still for ever.
 """
 
 from consensus.block import Block
@@ -45,10 +49,14 @@ class Outbox:
         self._staged.blocks.append(block)
 
     def announce(self, block: Block, entry: JournalEntry) -> None:
-        """Stage an own block: journal it, store it, sync, then broadcast it."""
-        self._staged.journal.append(entry)
+        """Stage an own block: store it, sync, journal it, then broadcast it."""
         self._staged.blocks.append(block)
         self._staged.must_sync = True
+        self.confirm(block, entry)
+
+    def confirm(self, block: Block, entry: JournalEntry) -> None:
+        """Stage an own block that is stored: journal it, then broadcast it."""
+        self._staged.journal.append(entry)
         self._staged.broadcasts.append(Broadcast(block))
 
     def commit(self, ordered: OrderedCommit) -> None:
@@ -71,12 +79,11 @@ class Outbox:
         """Return everything staged, in safe order, and start anew."""
         self._flush_blocks()
         staged, self._staged = self._staged, _Staged()
-        effects: list[Effect] = []
-        if staged.journal:
-            effects.append(AppendJournal(tuple(staged.journal)))
-        effects += staged.writes
+        effects: list[Effect] = [*staged.writes]
         if staged.must_sync:
             effects.append(SyncStore())
+        if staged.journal:
+            effects.append(AppendJournal(tuple(staged.journal)))
         effects += staged.deliveries
         effects += staged.broadcasts
         effects += staged.others

@@ -67,7 +67,7 @@ class Pacemaker:
         if clock in self._ready_ms:
             return
         self._ready_ms[clock] = now_ms
-        if len(self._ready_ms) > READY_ROUNDS_KEPT:
+        while len(self._ready_ms) > READY_ROUNDS_KEPT:
             del self._ready_ms[min(self._ready_ms)]
 
     def ready_ms(self, target: Round, *, now_ms: int) -> int:

@@ -100,8 +100,6 @@ class Producer:
         if target is None or self._due_ms(target, now) > now.monotonic_ms:
             return None
         ancestors = self.proposer.ancestors(target, excluded=self._intake.excluded)
-        if ancestors is None:
-            return None
         is_late = self._intake.clock.has_quorum_at(target)
         payload = () if is_late else self.proposer.take_payload()
         header = self.proposer.compose(
@@ -123,16 +121,11 @@ class Producer:
     def _target(self) -> Round | None:
         if self._signer.state is not SigningState.SIGNING or self._is_unheard():
             return None
-        target = self._pacemaker.target(
+        return self._pacemaker.target(
             proposed=self.proposed,
             decided=self._committer.decided_round,
             clock=self._intake.clock.round,
         )
-        if target is None or target == 1:
-            return target
-        # The clock counts equivocators, whom own blocks leave out.
-        parents = self._intake.dag.round(target - 1).authors & ~self._intake.excluded
-        return target if self._context.committee.is_quorum(parents) else None
 
     def _due_ms(self, target: Round, now: Instant) -> int:
         can_serve = target == 1 or (

@@ -1,7 +1,8 @@
 """What an own block says: ancestors, payload, commit votes, reports.
 
 Guards: the own previous block comes first, then at most one block per other author, by author;
-an author whose twins are both accepted here is left out for the rest of the epoch. A leader is
+an author whose twins are both accepted here is left out for the rest of the epoch, as long as
+the others hold a quorum. A leader is
 never left out for its score (in Sui that exclusion can stop liveness).
 """
 
@@ -37,7 +38,6 @@ class Proposer:
         self._pending_bytes = 0
         self._votes: deque[CommitVote] = deque(maxlen=context.committee.size)
         self._included = [Round(0)] * context.committee.size
-        self._timestamp_ms = TimestampMs(0)
 
     def submit(self, items: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Queue payload for own blocks; return the items that do not fit or are too large."""
@@ -62,29 +62,22 @@ class Proposer:
         self._pending_bytes = 0
         return items
 
-    def ancestors(self, target: Round, *, excluded: int) -> tuple[BlockRef, ...] | None:
-        """Choose the ancestors of a block of round `target`.
+    def ancestors(self, target: Round, *, excluded: int) -> tuple[BlockRef, ...]:
+        """Choose the ancestors of a block of a round that the clock allows.
 
-        Returns:
-            None if, without the excluded authors, the parents hold no quorum.
+        The excluded authors are left out if the rest holds a quorum of parents. They must come
+        in otherwise: honest nodes that lawfully skipped round target - 1 will never fill it.
         """
-        oldest = max(target - self._context.parameters.gc_depth, self._dag.gc_round + 1)
+        row = self._dag.round(target - 1)
+        if target > 1 and not self._context.committee.is_quorum(row.authors & ~excluded):
+            excluded = 0
         refs = [self._own_previous(target)]
-        parents = 1 << self._own if refs[0].round == target - 1 else 0
         for author in self._context.committee.indices:
-            if author == self._own or excluded >> author & 1:
-                continue
-            if target == 1:
-                refs.append(genesis_ref(self._context.genesis_digest, author))
-                parents |= 1 << author
-                continue
-            vertex = self._dag.latest_below(author, target)
-            if vertex is None or vertex.round < oldest or vertex.round <= self._included[author]:
-                continue
-            refs.append(vertex.ref)
-            if vertex.round == target - 1:
-                parents |= 1 << author
-        return tuple(refs) if self._context.committee.is_quorum(parents) else None
+            if author != self._own and not excluded >> author & 1:
+                ref = self._newest_ref(author, target)
+                if ref is not None:
+                    refs.append(ref)
+        return tuple(refs)
 
     def compose(
         self,
@@ -96,7 +89,6 @@ class Proposer:
         reports: tuple[EquivocationReport, ...],
     ) -> Header:
         """Build the header; what it carries is taken off the queues and counted as included."""
-        self._timestamp_ms = TimestampMs(max(self._timestamp_ms, wall_ms, 0))
         for ref in ancestors:
             self._included[ref.author] = ref.round
         votes = tuple(self._votes)
@@ -107,7 +99,9 @@ class Proposer:
             epoch=self._context.epoch,
             round=target,
             author=self._own,
-            timestamp_ms=self._timestamp_ms,
+            # Never held back to the last own stamp: after a forward jump of our clock that would
+            # keep our blocks from the future, and off every stream, until true time catches up.
+            timestamp_ms=TimestampMs(max(wall_ms, 0)),
             ancestors=ancestors,
             payload_root=payload_root(payload),
             payload_bytes=sum(map(len, payload)),
@@ -132,9 +126,18 @@ class Proposer:
 
     def resume(self, own_last: Block) -> None:
         """Continue after an own block from before a restart."""
-        self._timestamp_ms = TimestampMs(own_last.header.timestamp_ms)
         for ref in own_last.header.ancestors:
             self._included[ref.author] = max(self._included[ref.author], ref.round)
+
+    def _newest_ref(self, author: AuthorityIndex, target: Round) -> BlockRef | None:
+        """Return an author's newest block below `target` that no own block names yet."""
+        if target == 1:
+            return genesis_ref(self._context.genesis_digest, author)
+        vertex = self._dag.latest_below(author, target)
+        if vertex is None or vertex.round <= self._included[author]:
+            return None
+        is_stale = vertex.round < target - self._context.parameters.gc_depth
+        return None if is_stale or vertex.round <= self._dag.gc_round else vertex.ref
 
     def _own_previous(self, target: Round) -> BlockRef:
         vertex = self._dag.latest_below(self._own, target)

@@ -6,10 +6,11 @@ an answer can never leak a block that a crash would make us sign anew.
 
 from collections.abc import Iterator
 
-from consensus.block import HEADER_CODEC, BlockRef, SignedBlock
-from consensus.commit import CommittedSubDag, commit_digest
+from consensus.block import HEADER_CODEC, BlockRef, CommitVote, SignedBlock
+from consensus.commit import COMMIT_CODEC, Commit, CommittedSubDag, commit_digest
 from consensus.committee import EpochContext
 from consensus.messages import (
+    MESSAGE_BYTES_MAX,
     BlocksMessage,
     CommitAnswerMessage,
     CommitRequestMessage,
@@ -20,6 +21,9 @@ from consensus.verifier import BlockVerifier
 from primitives.errors import StorageError
 from primitives.ids import CommitIndex
 
+ANSWER_BYTES_MAX = MESSAGE_BYTES_MAX // 2
+"""Half a message, which leaves room for framing: an answer too long to encode would crash us."""
+
 
 def answer_commits(
     request: CommitRequestMessage, *, store: BlockStore, context: EpochContext, tuning: Tuning
@@ -27,22 +31,33 @@ def answer_commits(
     """Return the longest prefix of the asked range that stored votes certify; maybe empty."""
     last = min(request.last, request.first + tuning.commit_batch - 1)
     commits = store.read_commits(CommitIndex(request.first), CommitIndex(last))
-    for count in range(len(commits), 0, -1):
-        commit = commits[count - 1]
-        digest = commit_digest(commit)
-        certifiers = []
-        voters = 0
-        for signed in store.read_voters(CommitIndex(commit.index)):
-            header = HEADER_CODEC.decode(signed.header)
-            agrees = any(
-                vote.index == commit.index and vote.digest == digest for vote in header.commit_votes
-            )
-            if agrees and not voters >> header.author & 1:
-                voters |= 1 << header.author
-                certifiers.append(signed)
-        if context.committee.is_quorum(voters):
-            return CommitAnswerMessage(context.genesis_digest, commits[:count], tuple(certifiers))
+    while commits:
+        certifiers = _certifiers(commits[-1], store=store, context=context)
+        if certifiers:
+            size_bytes = sum(signed.size_bytes for signed in certifiers)
+            size_bytes += sum(len(COMMIT_CODEC.encode(commit)) for commit in commits)
+            if size_bytes <= ANSWER_BYTES_MAX:
+                return CommitAnswerMessage(context.genesis_digest, commits, certifiers)
+        commits = commits[:-1]
     return CommitAnswerMessage(context.genesis_digest, (), ())
+
+
+def _certifiers(
+    commit: Commit, *, store: BlockStore, context: EpochContext
+) -> tuple[SignedBlock, ...]:
+    """Return stored blocks, the smallest, whose votes certify a commit; none if they do not."""
+    wanted = CommitVote(CommitIndex(commit.index), commit_digest(commit))
+    certifiers: list[SignedBlock] = []
+    voters = 0
+    stored = store.read_voters(wanted.index)
+    for signed in sorted(stored, key=lambda signed: (signed.size_bytes, signed.header)):
+        header = HEADER_CODEC.decode(signed.header)
+        if wanted in header.commit_votes and not voters >> header.author & 1:
+            voters |= 1 << header.author
+            certifiers.append(signed)
+        if context.committee.is_quorum(voters):
+            return tuple(certifiers)
+    return ()
 
 
 def answer_blocks(

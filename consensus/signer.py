@@ -91,6 +91,11 @@ class Signer:
         block = sign_block(header, payload, self._key)
         return block, JournalEntry(self._epoch, header.round, block.ref.digest)
 
+    def resume(self, block: Block) -> JournalEntry:
+        """Raise the watermark to an own stored block that the journal does not hold yet."""
+        self.watermark = block.round
+        return JournalEntry(self._epoch, block.round, block.ref.digest)
+
     def _conclude(self) -> None:
         if self.state is SigningState.ASKING and self._committee.is_quorum(self._answered):
             self.state = SigningState.SIGNING

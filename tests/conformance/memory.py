@@ -17,6 +17,21 @@ class MemoryDisk:
     def __init__(self) -> None:
         self.writes: list[Write] = []
         self.durable_count = 0
+        self._durable: set[Digest] = set()
+
+    def is_durable(self, digest: Digest) -> bool:
+        """Tell whether a crash leaves the block or commit of this digest."""
+        return digest in self._durable
+
+    def sync(self) -> None:
+        """Make every write durable."""
+        for write in self.writes[self.durable_count :]:
+            match write:
+                case StoreBlocks():
+                    self._durable.update(block.ref.digest for block in write.blocks)
+                case StoreCommit():
+                    self._durable.add(write.digest)
+        self.durable_count = len(self.writes)
 
     @property
     def unsynced_count(self) -> int:
@@ -31,7 +46,7 @@ class MemoryDisk:
         """Lose the last writes, at most those that were not synced."""
         assert lost <= self.unsynced_count, "a crash loses nothing that was synced"
         del self.writes[len(self.writes) - lost :]
-        self.durable_count = len(self.writes)
+        self.sync()
 
 
 class MemoryBlockStore:
@@ -53,7 +68,7 @@ class MemoryBlockStore:
 
     def sync(self) -> None:
         """Make every earlier write durable."""
-        self._disk.durable_count = len(self._disk.writes)
+        self._disk.sync()
 
     def read_blocks(self, refs: tuple[BlockRef, ...]) -> tuple[SignedBlock, ...]:
         """Return those of the blocks that are stored, in the order asked."""
@@ -106,6 +121,14 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.entries: list[JournalEntry] = []
         self.is_lost = False
+
+    def open(self) -> "MemoryJournal":
+        """Start a process on this journal."""
+        return self
+
+    def lose(self) -> None:
+        """Lose the journal altogether."""
+        self.is_lost = True
 
     def append(self, entries: tuple[JournalEntry, ...]) -> None:
         """Append and make durable before returning."""

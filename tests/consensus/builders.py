@@ -116,6 +116,11 @@ class Forge:
         )
         return sign_block(header, payload, key_of(author))
 
+    def report(self, one: Block, other: Block) -> EquivocationReport:
+        """Return a report on two blocks of one slot."""
+        first, second = sorted((one.ref, other.ref))
+        return EquivocationReport(first, second)
+
     def sign(self, header: Header, payload: tuple[bytes, ...] = ()) -> SignedBlock:
         """Sign any header with the key of its author, if there is such a seat."""
         return self.sign_raw(HEADER_CODEC.encode(header), payload, author=header.author)

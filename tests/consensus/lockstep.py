@@ -35,6 +35,7 @@ from consensus.messages import (
     MESSAGE_CODEC,
     AnyMessage,
     BlockMessage,
+    BlocksMessage,
     CommitRequestMessage,
 )
 from consensus.parameters import Tuning
@@ -131,10 +132,14 @@ class Seat:
             case SyncStore():
                 self.store.sync()
             case Broadcast():
+                self._check_shown(effect.block.signed)
                 self.proposed_ms.setdefault(effect.block.round, network.now_ms)
                 genesis = network.context.genesis_digest
                 network.broadcast(self.index, BlockMessage(genesis, effect.block.signed))
             case Send():
+                if isinstance(effect.message, BlocksMessage):
+                    for signed in effect.message.blocks:
+                        self._check_shown(signed)
                 network.send(self.index, effect.peer, effect.message)
             case ServeFromStore():
                 message = answer_blocks(
@@ -146,10 +151,20 @@ class Seat:
                 network.at(effect.at_ms, lambda: self._fire(effect), is_timer=True)
             case Deliver():
                 assert effect.sub_dag.index == len(self.delivered) + 1, "a gap in the deliveries"
+                assert self.disk.is_durable(effect.sub_dag.digest), "delivered before it is durable"
                 self.delivered.append(effect.sub_dag)
                 self.delivered_ms.append(network.now_ms)
             case _:
                 self.notices.append(effect)
+
+    def _check_shown(self, signed: SignedBlock) -> None:
+        """Check that nobody sees an own block that a crash could still make us sign anew."""
+        block = self.network.verify(signed)
+        if block.author == self.index:
+            last = self.journal.last()
+            assert last is not None, "shown before it is journalled"
+            assert block.round <= last.round, "shown before it is journalled"
+            assert self.disk.is_durable(block.ref.digest), "shown before it is durable"
 
     def _fire(self, setting: SetTimer) -> None:
         if self.timers.get(setting.timer) == setting.at_ms and not self.is_down:
@@ -252,7 +267,7 @@ class Network:
         seat = self.seats[peer]
         if seat.is_down:
             return
-        ingress = Ingress(self.context, own=peer, tuning=self.tuning, verify=self.verify)
+        ingress = Ingress(self.context, own=peer, verify=self.verify)
         event = ingress.admit(raw, peer=sender)
         if isinstance(event, CommitRequestMessage):
             answer = answer_commits(

@@ -297,7 +297,6 @@ VOTES_AND_REPORTS: Final = [
     ("one author twice", ReportError, lambda b: _reports(b, report(8, 0), report(9, 0))),
     ("descending reports", ReportError, lambda b: _reports(b, report(8, 1), report(9, 0))),
     ("report on genesis", ReportError, lambda b: _reports(b, report(0, 0))),
-    ("report from above", ReportError, lambda b: _reports(b, report(ROUND + 1, 0))),
 ]
 
 

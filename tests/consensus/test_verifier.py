@@ -86,6 +86,7 @@ VALID: list[tuple[str, Callable[[Bench], SignedBlock]]] = [
     ("no votes", lambda b: b.change(commit_votes=())),
     ("vote for the last commit", lambda b: b.change(commit_votes=(vote(INT64_MAX, digest_of(1)),))),
     ("no reports", lambda b: b.change(reports=())),
+    ("report from above", lambda b: b.change(reports=(report(ROUND + 9, 0),))),
     ("report on oneself", lambda b: b.change(reports=(report(1, OWN),))),
 ]
 

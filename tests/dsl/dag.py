@@ -233,7 +233,9 @@ def _names(words: str, groups: dict[str, tuple[int, ...]]) -> Iterator[_Word]:
             yield _parse(word)
             continue
         has_minus = word.startswith("-")
-        yield from (_Word(author, 0, 0, has_minus, has_mark=False, is_grouped=True) for author in group)
+        yield from (
+            _Word(author, 0, 0, has_minus, has_mark=False, is_grouped=True) for author in group
+        )
 
 
 def _parse(word: str) -> _Word:

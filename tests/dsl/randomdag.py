@@ -6,7 +6,6 @@ authors fall silent, late blocks come back as weak links, and views end inside a
 """
 
 import random
-from collections.abc import Sequence
 
 from consensus.block import Block, BlockRef
 from consensus.parameters import Parameters
@@ -32,7 +31,11 @@ class RandomDag:
         powers = self._dice.choice(POWERS)
         self.leaders_per_round = self._dice.choice((1, 1, 2, len(powers)))
         self._gc_depth = self._dice.choice((3, 4, 6, 100))
-        parameters = Parameters(leaders_per_round=self.leaders_per_round, gc_depth=self._gc_depth)
+        parameters = Parameters(
+            leaders_per_round=self.leaders_per_round,
+            gc_depth=self._gc_depth,
+            schedule_window=self._dice.choice((1, 3, 5, 8)),
+        )
         self.drawing = Drawing(context_of(powers, parameters=parameters))
         self._committee = self.drawing.context.committee
         self._faulty = self._choose_faulty()
@@ -97,9 +100,7 @@ class RandomDag:
             silent.add(author)
         return silent
 
-    def _ancestors(
-        self, number: int, author: int, below: dict[int, int]
-    ) -> list[BlockRef] | None:
+    def _ancestors(self, number: int, author: int, below: dict[int, int]) -> list[BlockRef] | None:
         """Choose parents with barely a quorum or more, one per author, and weak links."""
         if number == 1:
             return [self.drawing.ref(0, other) for other in self._committee.indices]
@@ -119,13 +120,18 @@ class RandomDag:
         return refs
 
     def _pick(self, number: int, author: int, twin_max: int) -> BlockRef:
-        return self.drawing.ref(number, author, twin=self._dice.randint(0, twin_max))
+        # Most voters follow one twin, or hardly ever would one be certified.
+        favourite = (number + author) % (twin_max + 1)
+        other = self._dice.randint(0, twin_max)
+        return self.drawing.ref(
+            number, author, twin=favourite if self._dice.random() < 0.7 else other
+        )
 
     def _cut_down(self, chosen: dict[int, BlockRef], author: int, *, leader: int) -> None:
         """Take parents away while a quorum stays, by preference the leader."""
-        order: Sequence[int] = self._dice.sample(sorted(chosen), len(chosen))
+        order = self._dice.sample(sorted(chosen), len(chosen))
         if self._dice.random() < 0.3:
-            order = sorted(order, key=lambda other: other != leader)
+            order.sort(key=lambda other: other != leader)
         for other in order:
             rest = sum(1 << kept for kept in chosen if kept != other)
             if other == author or self._dice.random() * 2 >= self._trim:

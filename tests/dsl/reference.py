@@ -77,8 +77,20 @@ class Reference:
 
     def status(self, slot: Slot) -> Status:
         """Return the verdict on a slot: direct, else by its anchor."""
-        direct = self._direct(slot)
+        direct = self.direct(slot)
         return direct if direct.is_decided else self._by_anchor(slot)
+
+    def direct(self, slot: Slot) -> Status:
+        """Return the verdict by votes and certificates alone."""
+        candidates = self._in_slot(slot.round, slot.author)
+        voting = self._of_round(slot.round + 1)
+        blames = {ref for ref in voting if not self._ancestors(ref) & candidates}
+        if self._is_quorum(blames):
+            return SKIPPED
+        for leader in candidates:
+            if self._is_quorum(self._certificates(leader)):
+                return Status(leader)
+        return UNDECIDED
 
     def cone(self, top: BlockRef) -> set[BlockRef]:
         """Return `top` and everything reachable through ancestors."""
@@ -90,17 +102,6 @@ class Reference:
                 reached.add(ref)
                 waiting.extend(self._blocks[ref].header.ancestors)
         return reached
-
-    def _direct(self, slot: Slot) -> Status:
-        candidates = self._in_slot(slot.round, slot.author)
-        voting = self._of_round(slot.round + 1)
-        blames = {ref for ref in voting if not self._ancestors(ref) & candidates}
-        if self._is_quorum(blames):
-            return SKIPPED
-        for leader in candidates:
-            if self._is_quorum(self._certificates(leader)):
-                return Status(leader)
-        return UNDECIDED
 
     def _by_anchor(self, slot: Slot) -> Status:
         later = self._slots[self._slots.index(slot) + 1 :]

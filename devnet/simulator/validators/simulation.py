@@ -2,6 +2,7 @@
 
 import gc
 import time
+import traceback
 
 import msgspec
 
@@ -118,6 +119,9 @@ class Simulation:
             self.scheduler.run_until(self.scenario.seconds * SECOND_US)
         except ViolationError as error:
             violation = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever escapes a node is a finding
+            traceback.print_exc()
+            violation = f"a node crashed: {type(error).__name__}: {error}"
         finally:
             if was_collecting:
                 gc.enable()

@@ -15,12 +15,7 @@ LATENCIES = ("lan", "lan:jitter:tail", "wan5", "wan5:jitter", "wan5:jitter:tail"
 
 
 def draw_scenario(seed: int, *, nodes: int | None, seconds: int) -> Scenario:
-    """Draw the scenario of a seed.
-
-    Args:
-        nodes: committee size; None draws it.
-        seconds: simulated time; the last third is the liveness phase.
-    """
+    """Draw the scenario of a seed, its committee size too if `nodes` is None."""
     # One generator, drawn from in a fixed order: the seed alone decides.
     rng = Random(seed)
     size = pick(rng, SIZES)
@@ -57,7 +52,7 @@ def _draw_tuning(rng: Random) -> Tuning:
         backoff_after_rounds=pick(rng, (4, 12)),
         tick_ms=pick(rng, (100, 250)),
         fetch_timeout_ms=pick(rng, (300, 1_000)),
-        fetch_refs_max=pick(rng, (5, 200)),
+        fetch_refs_max=pick(rng, (20, 200)),
         fetch_blocks_max=pick(rng, (20, 200)),
         novelty_max=pick(rng, (2, 50, 500)),
         commit_batch=pick(rng, (5, 20, 100)),

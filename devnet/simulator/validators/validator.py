@@ -86,7 +86,6 @@ class EpochInstance:
         self.ingress = Ingress(
             context,
             own=own,
-            tuning=world.tuning,
             verify=world.wire.verifier(context),
             decode=world.wire.decode,
         )

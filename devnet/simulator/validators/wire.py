@@ -49,17 +49,19 @@ class Wire:
         return message
 
     def note_signed(self, context: EpochContext, block: Block) -> None:
-        """Remember a block that was signed in this process: its signature needs no check."""
+        """Remember a block that was signed in this process: its signature needs no check.
+
+        Raises:
+            InvalidBlockError: a validator signed a block that breaks a rule.
+        """
         key = (block.signed.header, block.signed.signature, block.signed.payload)
         if key not in self._verdicts:
-            self._verdicts[key] = block
+            self._verdicts[key] = self._verifier(context).parse(block.signed)
             self.on_block(context, block)
 
     def verifier(self, context: EpochContext) -> Callable[[SignedBlock], Block]:
         """Return a verifier of one epoch that remembers its verdicts."""
-        verifier = self._verifiers.get(context.genesis_digest)
-        if verifier is None:
-            verifier = self._verifiers[context.genesis_digest] = BlockVerifier(context)
+        verifier = self._verifier(context)
 
         def verify(signed: SignedBlock) -> Block:
             key = (signed.header, signed.signature, signed.payload)
@@ -74,6 +76,12 @@ class Wire:
             return verdict
 
         return verify
+
+    def _verifier(self, context: EpochContext) -> BlockVerifier:
+        verifier = self._verifiers.get(context.genesis_digest)
+        if verifier is None:
+            verifier = self._verifiers[context.genesis_digest] = BlockVerifier(context)
+        return verifier
 
     def _judge(
         self, verifier: BlockVerifier, context: EpochContext, signed: SignedBlock

@@ -20,7 +20,11 @@ Powers = tuple[int, ...]
 @over_committees
 def test_votes_split_between_twins_commit_neither(powers: Powers) -> None:
     drawing = draw(
-        "r1: all A' / r2: short <- all; edge rest <- all A1' / r3: all / r4: all / r5: all / r6: all",
+        """
+        r1: all A'
+        r2: short <- all; edge rest <- all A1'
+        r3: all / r4: all / r5: all / r6: all
+        """,
         powers=powers,
     )
     below = [block for block in drawing.blocks.values() if block.round < 6]
@@ -137,7 +141,5 @@ def test_conflict_is_kept_and_found_in_any_order_of_arrival(order: tuple[str, st
 def _edge(powers: Powers) -> int:
     """Return the first of the last authors that hold a quorum, as in the notation."""
     return max(
-        author
-        for author in range(len(powers))
-        if sum(powers[author:]) >= sum(powers) * 2 // 3 + 1
+        author for author in range(len(powers)) if sum(powers[author:]) >= sum(powers) * 2 // 3 + 1
     )

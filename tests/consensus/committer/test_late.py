@@ -42,7 +42,7 @@ def test_votes_that_arrive_after_certifying_blocks_still_count(powers: Powers) -
         powers=powers,
     )
     blocks = list(drawing.blocks.values())
-    early = [block for block in drawing.cone("A3")]
+    early = drawing.cone("A3")
     late = [block for block in blocks if block not in early]
     assert decisions(drawing, f"{last}1", blocks=early) == [undecided(f"{last}1")]
     assert decisions(drawing, f"{last}1", blocks=early + late) == [commit(f"{last}1")]
@@ -55,12 +55,7 @@ def test_committed_leader_waits_for_an_undecided_slot_before_it(powers: Powers) 
         """
         r1: all
         r2: short <- all -A; rest <- all
-        r3: all
-        """
-        + f"""
-        r4: all
-        r5: all
-        r6: all
+        r3: all / r4: all / r5: all / r6: all
         """,
         powers=powers,
     )

@@ -70,3 +70,13 @@ def test_cursor_moved_onto_a_certified_commit_passes_all_slots_before_it(
     assert [drawing.name(d) for d in committer.decide()] == whole[3 * count :]
     committer.advance_to(drawing["A2"].round, 0)
     assert [drawing.name(d) for d in committer.decide()] == whole[3 * count :]
+
+
+def test_decisions_show_slot_and_verdict() -> None:
+    drawing = draw("r1: all / r2: quorum <- all -A / r3: quorum / r4: quorum")
+    committer = committer_of(drawing, drawing.dag(), slots("A1 C2", size=4))
+    skipped, committed, *_ = committer.decide()
+    assert repr(skipped) == "SlotDecision(1/0 by 0: skip)"
+    digest = drawing["C2"].ref.digest.hex()[:8]
+    assert repr(committed) == f"SlotDecision(2/0 by 2: commit {digest})"
+    assert committer.leaders(2) == (2,)

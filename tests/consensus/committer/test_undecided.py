@@ -34,9 +34,12 @@ def test_undecided_slot_holds_back_everything_after_it(powers: Powers, count: in
     assert decided(draw(rounds, powers=powers), leaders) == []
     settled = decided(draw(rounds + "/ r6: all", powers=powers), leaders)
     assert settled[0] == skip("A1")
-    assert settled[1:] == [
-        commit(name_of(number, author)) for number in range(1, 5) for author in leaders(number)
-    ][1:]
+    assert (
+        settled[1:]
+        == [
+            commit(name_of(number, author)) for number in range(1, 5) for author in leaders(number)
+        ][1:]
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
