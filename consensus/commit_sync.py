@@ -44,6 +44,7 @@ class CommitSync:
         self._mismatched = 0
         self._ranges: dict[int, _Range] = {}
         self._certified: dict[int, tuple[Commit, Digest]] = {}
+        self._source = own
         self._rotation = int(own)
         self._stalled_ticks = 0
         self._index_at_tick = CommitIndex(0)
@@ -125,6 +126,7 @@ class CommitSync:
         digests = self._check_chain(commits)
         self._check_certificate(commits[-1], digests[-1], certifiers)
         del self._ranges[first]
+        self._source = peer
         for commit, digest in zip(commits, digests, strict=True):
             self._certified[commit.index] = (commit, digest)
 
@@ -132,6 +134,11 @@ class CommitSync:
         """Free the ranges of a peer that answered with nothing or with nonsense."""
         for first in [first for first, at in self._ranges.items() if at.peer == peer]:
             del self._ranges[first]
+
+    @property
+    def source(self) -> AuthorityIndex:
+        """Return who sent the newest certified commits: it holds their blocks."""
+        return self._source
 
     def next_certified(self, index: CommitIndex) -> tuple[Commit, Digest] | None:
         """Return the certified commit after `index`, if it is here."""

@@ -220,7 +220,8 @@ class Core:
             self._raise_alarm(AlarmKind.JOURNAL_LOST, "asked to boot without a signer journal")
         self._producer.note_clock(now)
         last = self._producer.last_block
-        if last is not None and self._signer.is_foreign(last):
+        may_sign = self._signer.state is not SigningState.ABSTAINING
+        if may_sign and last is not None and self._signer.is_foreign(last):
             # It was stored and, for a crash in between, not journalled: nobody has seen it.
             self._outbox.confirm(last, self._signer.resume(last))
         else:
@@ -237,7 +238,7 @@ class Core:
             if block.author == self._own and not self._intake.knows(block.ref):
                 self._check_own(block)
             is_live = event.origin is Origin.STREAM
-            if self._is_closed or (is_live and self._sync.is_lagging(self.commit_index)):
+            if self._is_quiet or (is_live and self._sync.is_lagging(self.commit_index)):
                 continue
             self._intake.offer(block, event.peer, origin=event.origin, now=now)
 
@@ -268,7 +269,7 @@ class Core:
             if self._signer.is_foreign(event.block):
                 self._check_own(event.block)
                 return
-            if not self._is_closed:
+            if not self._is_quiet:
                 self._intake.offer(event.block, event.peer, origin=Origin.RELAYED, now=now)
         self._signer.note_answer(event.peer)
 
@@ -295,7 +296,7 @@ class Core:
         now_ms = now.monotonic_ms
         self._outbox.add(SetTimer(Timer.TICK, now_ms + self._tuning.tick_ms))
         self._emit(self._exchange.ask_latest(self._signer.unanswered))
-        if self._is_closed:
+        if self._is_quiet:
             return
         suspension, fetcher = self._intake.suspension, self._intake.fetcher
         self._request_commits(self._sync.tick(self.commit_index, now_ms=now_ms))
@@ -314,7 +315,7 @@ class Core:
             self._commit()
             if self._sync.has_certified:
                 self._adopt_certified()
-                self._catch_up(now)
+            self._catch_up(now)
         for author, evidence in self._intake.take_evidence():
             self._outbox.add(PublishEvidence(author, evidence))
         if self._intake.backlog and not self._is_closed:
@@ -380,8 +381,9 @@ class Core:
     def _install(self, ordered: OrderedCommit) -> None:
         """Store and deliver a commit, vote for it, move GC, and close the epoch if it is time."""
         self._outbox.commit(ordered)
-        self._note_commit(ordered)
+        # GC before the close, which returns what GC left: payload comes back once.
         self._return_lost(self._intake.collect(self._ordering.linearizer.floor))
+        self._note_commit(ordered)
 
     def _note_commit(self, ordered: OrderedCommit) -> None:
         sub_dag = ordered.sub_dag
@@ -416,7 +418,13 @@ class Core:
         """Keep the pipeline full: ask for what comes next as soon as an answer came."""
         if self._has_answer and not self._is_closed:
             self._has_answer = False
-            self._request_commits(self._sync.plan(self.commit_index, now_ms=now.monotonic_ms))
+            now_ms = now.monotonic_ms
+            wanted = self._intake.suspension.wanted
+            # A flood of made-up refs waits for the tick, or every answer would cost a sort.
+            if len(wanted) <= self._tuning.fetch_refs_max:
+                plan = self._intake.fetcher.retry(wanted, now_ms=now_ms)
+                self._emit(self._exchange.fetch(plan))
+            self._request_commits(self._sync.plan(self.commit_index, now_ms=now_ms))
             self._fetch_certified(now)
 
     def _request_commits(self, requests: list[tuple[AuthorityIndex, CommitRequestMessage]]) -> None:
@@ -429,9 +437,10 @@ class Core:
         refs = self._sync.needed_refs(self.commit_index, count_max=count_max)
         self._intake.required = {ref: None for ref in refs if not self._intake.knows(ref)}
         if self._intake.required:
-            fetcher = self._intake.fetcher
-            plan = fetcher.retry(self._intake.required, now_ms=now.monotonic_ms)
+            fetcher, now_ms = self._intake.fetcher, now.monotonic_ms
+            plan = fetcher.ask(self._intake.required, self._sync.source, now_ms=now_ms)
             self._emit(self._exchange.fetch(plan))
+            self._emit(self._exchange.fetch(fetcher.retry(self._intake.required, now_ms=now_ms)))
 
     def _follow_reports(self, vertex: Vertex) -> None:
         for report in vertex.block.header.reports:
@@ -445,8 +454,10 @@ class Core:
             self._halt(AlarmKind.COMMIT_MISMATCH, f"seen in a block of {block.author}")
 
     def _check_own(self, block: Block) -> None:
-        """Stop signing if our key signed something that our journal does not know."""
-        if self._signer.is_foreign(block):
+        """Stop signing if our key signed what we did not: a newer block, or a twin of ours."""
+        mine = self._intake.dag.round(block.round).by_bit[self._own]
+        is_twin = mine is not None and mine.ref != block.ref
+        if is_twin or self._signer.is_foreign(block):
             self._signer.abstain()
             self._raise_alarm(AlarmKind.FOREIGN_OWN_BLOCK, f"round {block.round}")
 

@@ -74,7 +74,8 @@ class Exchange:
             vertices += self._above(request.frontier, known=vertices)
         effects: list[Effect] = []
         blocks = self._fit(vertices)
-        if blocks:
+        # An empty answer is an answer: the asker turns to another peer at once.
+        if blocks or not stored:
             effects.append(Send(request.peer, BlocksMessage(self._genesis, blocks)))
         if stored:
             effects.append(ServeFromStore(request.peer, tuple(stored)))

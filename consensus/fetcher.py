@@ -25,6 +25,16 @@ class _Request:
         self.deadlines_ms: list[int] = []
 
 
+class _Sent:
+    """One request to a peer."""
+
+    __slots__ = ("deadline_ms", "refs")
+
+    def __init__(self, refs: tuple[BlockRef, ...], deadline_ms: int) -> None:
+        self.refs = refs
+        self.deadline_ms = deadline_ms
+
+
 class Fetcher:
     """Requests in flight; the wanted refs themselves belong to `Suspension`."""
 
@@ -33,7 +43,7 @@ class Fetcher:
         self._size = size
         self._tuning = tuning
         self._requests: dict[BlockRef, _Request] = {}
-        self._peer_deadlines_ms: dict[AuthorityIndex, list[int]] = {}
+        self._sent: dict[AuthorityIndex, list[_Sent]] = {}
 
     def ask(self, refs: Iterable[BlockRef], peer: AuthorityIndex, *, now_ms: int) -> FetchPlan:
         """Plan to ask `peer`, who sent a child of these refs, as far as bounds allow."""
@@ -59,10 +69,14 @@ class Fetcher:
         self._requests.pop(ref, None)
 
     def answered(self, peer: AuthorityIndex) -> None:
-        """Free one place of a peer that sent an answer."""
-        deadlines = self._peer_deadlines_ms.get(peer)
-        if deadlines:
-            deadlines.pop(0)
+        """Free the place of a peer's oldest request; what it did not have may go to others."""
+        sent = self._sent.get(peer)
+        if not sent:
+            return
+        for ref in sent.pop(0).refs:
+            request = self._requests.get(ref)
+            if request is not None and request.deadlines_ms:
+                request.deadlines_ms.pop(0)
 
     def keep_only(self, wanted: dict[BlockRef, None]) -> None:
         """Forget requests for refs that nobody waits for any more."""
@@ -97,13 +111,13 @@ class Fetcher:
         return AuthorityIndex(place)
 
     def _has_room(self, peer: AuthorityIndex, now_ms: int) -> bool:
-        deadlines = [at for at in self._peer_deadlines_ms.get(peer, ()) if at > now_ms]
-        self._peer_deadlines_ms[peer] = deadlines
-        return len(deadlines) < self._tuning.fetch_requests_per_peer
+        sent = [one for one in self._sent.get(peer, ()) if one.deadline_ms > now_ms]
+        self._sent[peer] = sent
+        return len(sent) < self._tuning.fetch_requests_per_peer
 
     def _open_requests(self, plan: FetchPlan, *, now_ms: int) -> None:
         for peer in [peer for peer, refs in plan.items() if not refs]:
             del plan[peer]
-        for peer in plan:
-            deadline_ms = now_ms + self._tuning.fetch_timeout_ms
-            self._peer_deadlines_ms.setdefault(peer, []).append(deadline_ms)
+        deadline_ms = now_ms + self._tuning.fetch_timeout_ms
+        for peer, refs in plan.items():
+            self._sent.setdefault(peer, []).append(_Sent(tuple(refs), deadline_ms))

@@ -39,7 +39,7 @@ class Intake:
         self._queue: deque[tuple[Block, AuthorityIndex]] = deque()
         self._queued: dict[tuple[Round, AuthorityIndex], list[Block]] = {}
         self.dag = Dag(size)
-        self.suspension = Suspension(self.dag, size=size, tuning=tuning)
+        self.suspension = Suspension(size=size, tuning=tuning)
         self.fetcher = Fetcher(own=own, size=size, tuning=tuning)
         self.clock = ThresholdClock(context.committee)
         self.watch = EquivocationWatch()

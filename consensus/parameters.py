@@ -54,7 +54,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         drift_max_ms: a block stamped further ahead of our wall clock is not taken from a stream.
         round_margin: a block more than 2 * gc_depth + round_margin above our frontier is ignored.
         suspended_per_author_max: most blocks of one author that wait for ancestors.
-        missing_max: most distinct refs that are waited for.
+        missing_per_author_max: most refs that the suspended blocks of one author lack together.
         novelty_max: most blocks accepted while handling one input; the rest follow at once after.
         commit_batch: commits asked for in one request, and the lag that starts commit sync.
         commit_requests_max: commit ranges in flight.
@@ -78,7 +78,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     drift_max_ms: int = 500
     round_margin: int = 20
     suspended_per_author_max: int = 400
-    missing_max: int = 20_000
+    missing_per_author_max: int = 2_000
     novelty_max: int = 500
     commit_batch: int = 100
     commit_requests_max: int = 4

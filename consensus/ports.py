@@ -4,10 +4,13 @@ The core never calls these; `driver` and the simulator do, when they carry out e
 `tests/conformance` holds the suites that every implementation must pass.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from consensus.block import BlockRef, SignedBlock
 from consensus.commit import Commit, CommittedSubDag
+from consensus.committee import EpochContext
 from consensus.events import (
     CloseEpoch,
     JournalEntry,
@@ -20,6 +23,9 @@ from consensus.events import (
 )
 from consensus.recovery import StoredState
 from primitives.ids import AuthorityIndex, CommitIndex
+from primitives.keys import PrivateKey
+
+T = TypeVar("T")
 
 Notice = PublishEvidence | PayloadReturned | ReportPeer | RaiseAlarm | CloseEpoch
 
@@ -105,4 +111,48 @@ class CommitSink(Protocol):
 
     def last_index(self) -> CommitIndex:
         """Return the index of the last commit that was executed durably in this epoch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """What one validator holds in one epoch.
+
+    Args:
+        sink: the executor's end for this epoch, so its `last_index` counts this epoch's commits.
+        close_at: the commit that operators agreed to close the epoch with, if they did.
+    """
+
+    own: AuthorityIndex
+    key: PrivateKey
+    store: BlockStore
+    journal: SignerJournal
+    sink: CommitSink
+    close_at: CommitIndex | None = None
+
+
+class Epochs(Protocol):
+    """Where epochs come from: the ledger, and the storage of each."""
+
+    def open(self, context: EpochContext) -> Seat:
+        """Open what is stored of an epoch, or begin it; may block.
+
+        A journal is made only for an epoch that begins now: one that was lost stays lost in
+        every epoch that had begun by then, or this key would sign a round twice.
+
+        Raises:
+            StorageError: it cannot be opened.
+        """
+        ...
+
+    async def next_epoch(self, context: EpochContext, closing: Commit) -> EpochContext:
+        """Return the epoch after a closed one; all its commits were delivered before this."""
+        ...
+
+
+class Blocking(Protocol):
+    """Where calls that wait for a disk are made: in a thread, or here if they never wait."""
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Return what the call returns, after it ended; even a cancelled caller waits for that."""
         ...

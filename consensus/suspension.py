@@ -1,42 +1,40 @@
 """Blocks that wait for ancestors, within bounds that no peer can stretch.
 
 Guards: every suspended block lacks at least one accepted ancestor above GC; the refs that are
-waited for and not here themselves are exactly `wanted`. Overflow evicts what is farthest above
-the frontier: evicting the lowest first would let garbage push out the one parent that
-everything waits for (sui issue 24473). GC never reclaims future rounds, so the caps must.
+waited for and not here themselves are exactly `wanted`. GC never reclaims future rounds, so
+caps must. Every cap is per author, blocks and the refs they lack alike: an author that invents
+ancestors runs into its own cap and crowds out nobody. One cap for all, with eviction of what is
+farthest above the frontier, let four forged blocks below the frontier starve every honest one.
+Within an author the farthest goes first: evicting the lowest would let garbage push out the
+one parent that everything waits for (sui issue 24473).
 """
 
-import heapq
-
 from consensus.block import Block, BlockRef
-from consensus.dag import Dag
 from consensus.parameters import Tuning
 from primitives.ids import AuthorityIndex, Round
 
-HEAP_SLACK = 64
-
 
 class _Waiting:
-    """A suspended block and the number of refs it still waits for."""
+    """A suspended block, the number of refs it lacked, and of those it still waits for."""
 
-    __slots__ = ("block", "missing_count")
+    __slots__ = ("block", "lacked_count", "missing_count")
 
     def __init__(self, block: Block, missing_count: int) -> None:
         self.block = block
+        self.lacked_count = missing_count
         self.missing_count = missing_count
 
 
 class Suspension:
     """Suspended blocks by ref, and who waits for what."""
 
-    def __init__(self, dag: Dag, *, size: int, tuning: Tuning) -> None:
-        self._dag = dag
-        self._per_author_max = tuning.suspended_per_author_max
-        self._missing_max = tuning.missing_max
+    def __init__(self, *, size: int, tuning: Tuning) -> None:
+        self._blocks_max = tuning.suspended_per_author_max
+        self._lacked_max = tuning.missing_per_author_max
         self._waiting: dict[BlockRef, _Waiting] = {}
         self._children: dict[BlockRef, dict[BlockRef, None]] = {}
         self._by_author: list[dict[BlockRef, None]] = [{} for _ in range(size)]
-        self._farthest: list[tuple[int, BlockRef]] = []
+        self._lacked = [0] * size
         self.wanted: dict[BlockRef, None] = {}
 
     def __len__(self) -> int:
@@ -59,15 +57,11 @@ class Suspension:
     def add(self, block: Block, missing: list[BlockRef]) -> list[BlockRef]:
         """Suspend a block; return the refs that were not wanted before, to be fetched."""
         ref = block.ref
-        mine = self._by_author[ref.author]
-        if len(mine) >= self._per_author_max:
-            highest = max(mine)
-            if highest < ref:
-                return []
-            self._evict(highest)
+        if not self._make_room(ref, len(missing)):
+            return []
         self._waiting[ref] = _Waiting(block, len(missing))
-        mine[ref] = None
-        heapq.heappush(self._farthest, (-ref.round, ref))
+        self._by_author[ref.author][ref] = None
+        self._lacked[ref.author] += len(missing)
         self.wanted.pop(ref, None)
         fresh = []
         for parent in missing:
@@ -75,10 +69,7 @@ class Suspension:
             if parent not in self._waiting and parent not in self.wanted:
                 self.wanted[parent] = None
                 fresh.append(parent)
-        while len(self.wanted) > self._missing_max:
-            self._evict_farthest()
-        self._trim_heap()
-        return [parent for parent in fresh if parent in self.wanted]
+        return fresh
 
     def release(self, ref: BlockRef) -> list[Block]:
         """Note that `ref` is accepted or below GC; return the blocks that wait no longer."""
@@ -101,12 +92,18 @@ class Suspension:
             ready += self.release(ref)
         return ready
 
-    def _evict_farthest(self) -> None:
-        while self._farthest:
-            _, ref = heapq.heappop(self._farthest)
-            if ref in self._waiting:
-                self._evict(ref)
-                return
+    def _make_room(self, ref: BlockRef, missing_count: int) -> bool:
+        """Evict the author's farthest blocks; False if the new one would be the farthest."""
+        mine = self._by_author[ref.author]
+        while mine and (
+            len(mine) >= self._blocks_max
+            or self._lacked[ref.author] + missing_count > self._lacked_max
+        ):
+            farthest = max(mine)
+            if farthest < ref:
+                return False
+            self._evict(farthest)
+        return True
 
     def _evict(self, ref: BlockRef) -> None:
         """Drop a block that others may wait for: then its ref is wanted again."""
@@ -127,10 +124,6 @@ class Suspension:
                 self.wanted.pop(parent, None)
 
     def _forget(self, ref: BlockRef) -> None:
-        del self._waiting[ref]
+        waiting = self._waiting.pop(ref)
+        self._lacked[ref.author] -= waiting.lacked_count
         del self._by_author[ref.author][ref]
-
-    def _trim_heap(self) -> None:
-        if len(self._farthest) > 2 * len(self._waiting) + HEAP_SLACK:
-            self._farthest = [(-ref.round, ref) for ref in self._waiting]
-            heapq.heapify(self._farthest)

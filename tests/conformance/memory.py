@@ -1,12 +1,16 @@
 """The least store and journal that are correct: what is written, and how much of it is durable."""
 
+from typing import TYPE_CHECKING
+
 from consensus.block import Block, BlockRef, SignedBlock
 from consensus.commit import Commit
 from consensus.events import JournalEntry, StoreBlocks, StoreCommit
 from consensus.recovery import StoredState
-from consensus.schedule import ScheduleRecord
 from primitives.errors import StorageError
 from primitives.ids import CommitIndex, Digest, Round
+
+if TYPE_CHECKING:
+    from consensus.schedule import ScheduleRecord
 
 Write = StoreBlocks | StoreCommit
 

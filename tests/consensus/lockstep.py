@@ -7,15 +7,14 @@ goes wrong is asked for by a test: a silent seat, a lost link, a crash between t
 
 import heapq
 from collections.abc import Callable, Iterator
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
 
-from consensus.block import Block, SignedBlock
-from consensus.commit import CommittedSubDag
+from consensus.block import Block, SignedBlock, header_digest
 from consensus.committee import EpochContext
 from consensus.core import Core
 from consensus.events import (
     AppendJournal,
-    BlocksReceived,
     Booted,
     Broadcast,
     Deliver,
@@ -45,19 +44,27 @@ from consensus.signer import StoredJournal
 from consensus.verifier import BlockVerifier
 from primitives.clock import Instant
 from primitives.errors import StorageError
-from primitives.ids import AuthorityIndex, CommitIndex, Round
+from primitives.ids import AuthorityIndex, CommitIndex, Digest, Round
 from tests.conformance.memory import MemoryBlockStore, MemoryDisk, MemoryJournal
 from tests.consensus.builders import TUNING
 from tests.dsl.committee import key_of
+
+if TYPE_CHECKING:
+    from consensus.commit import CommittedSubDag
 
 LATENCY_MS = 100
 EPOCH_START_MS = 1_000_000
 
 Step = Callable[[], None]
+Notice = TypeVar("Notice")
 
 
 class Seat:
-    """One validator: its core, its disk, and everything that came out of it."""
+    """One validator: its core, its disk, and everything that came out of it.
+
+    Attributes:
+        crash_at: after so many effects of its next proposal the seat crashes.
+    """
 
     def __init__(self, network: "Network", index: AuthorityIndex) -> None:
         self.index = index
@@ -71,6 +78,9 @@ class Seat:
         self.history: list[list[Effect]] = []
         self.timers: dict[Timer, int] = {}
         self.is_down = False
+        self.crash_at: int | None = None
+        self.unjournalled: set[Digest] = set()
+        self.signed: set[Digest] = set()
         self.store: MemoryBlockStore
         self.core: Core
         self.start()
@@ -101,6 +111,7 @@ class Seat:
     def crash(self, *, lost: int = 0) -> None:
         """Stop at once, losing the last unsynced writes."""
         self.is_down = True
+        self.crash_at = None
         self.disk.crash(lost=lost)
 
     def restart(self) -> None:
@@ -114,24 +125,54 @@ class Seat:
         """Give the core one input and carry out what it asks."""
         effects = self.core.handle(event, now=self.network.now)
         self.history.append(effects)
-        for effect in effects:
+        self.unjournalled = {
+            entry.digest
+            for effect in effects
+            if isinstance(effect, AppendJournal)
+            for entry in effect.entries
+        }
+        is_crashing = self.crash_at is not None and bool(self.unjournalled)
+        for place, effect in enumerate(effects):
+            if is_crashing and place in {self.crash_at, len(effects) - 1}:
+                self.crash(lost=self.disk.unsynced_count)
+                break
             self._carry_out(effect)
         return effects
 
-    def of(self, kind: type[Any]) -> list[Any]:
+    def of(self, kind: type[Notice]) -> list[Notice]:
         """Return the notices of one kind."""
         return [notice for notice in self.notices if isinstance(notice, kind)]
 
     def _carry_out(self, effect: Effect) -> None:
-        network = self.network
         match effect:
             case AppendJournal():
                 self.journal.append(effect.entries)
+                self.unjournalled.clear()
             case StoreBlocks() | StoreCommit():
                 self.store.append(effect)
             case SyncStore():
                 self.store.sync()
+            case SetTimer():
+                self.timers[effect.timer] = effect.at_ms
+                self.network.at(effect.at_ms, lambda: self._fire(effect), is_timer=True)
+            case Deliver():
+                self._deliver(effect.sub_dag)
+            case Broadcast() | Send() | ServeFromStore():
+                self._speak(effect)
+            case _:
+                self.notices.append(effect)
+
+    def _deliver(self, sub_dag: "CommittedSubDag") -> None:
+        assert sub_dag.index == len(self.delivered) + 1, "a gap in the deliveries"
+        assert self.disk.is_durable(sub_dag.digest), "delivered before it is durable"
+        self.delivered.append(sub_dag)
+        self.delivered_ms.append(self.network.now_ms)
+
+    def _speak(self, effect: Broadcast | Send | ServeFromStore) -> None:
+        network = self.network
+        match effect:
             case Broadcast():
+                self.signed.add(effect.block.ref.digest)
                 self._check_shown(effect.block.signed)
                 self.proposed_ms.setdefault(effect.block.round, network.now_ms)
                 genesis = network.context.genesis_digest
@@ -146,25 +187,13 @@ class Seat:
                     effect.refs, store=self.store, context=network.context, tuning=network.tuning
                 )
                 network.send(self.index, effect.peer, message)
-            case SetTimer():
-                self.timers[effect.timer] = effect.at_ms
-                network.at(effect.at_ms, lambda: self._fire(effect), is_timer=True)
-            case Deliver():
-                assert effect.sub_dag.index == len(self.delivered) + 1, "a gap in the deliveries"
-                assert self.disk.is_durable(effect.sub_dag.digest), "delivered before it is durable"
-                self.delivered.append(effect.sub_dag)
-                self.delivered_ms.append(network.now_ms)
-            case _:
-                self.notices.append(effect)
 
     def _check_shown(self, signed: SignedBlock) -> None:
         """Check that nobody sees an own block that a crash could still make us sign anew."""
-        block = self.network.verify(signed)
-        if block.author == self.index:
-            last = self.journal.last()
-            assert last is not None, "shown before it is journalled"
-            assert block.round <= last.round, "shown before it is journalled"
-            assert self.disk.is_durable(block.ref.digest), "shown before it is durable"
+        digest = header_digest(signed.header)
+        assert digest not in self.unjournalled, "shown before it is journalled"
+        if digest in self.signed:
+            assert self.disk.is_durable(digest), "shown before it is durable"
 
     def _fire(self, setting: SetTimer) -> None:
         if self.timers.get(setting.timer) == setting.at_ms and not self.is_down:
@@ -258,10 +287,10 @@ class Network:
             block = self._verified[signed] = self._verifier.verify(signed)
         return block
 
-    def inject(self, peer: int, block: Block, *seats: int, origin: Any) -> None:
-        """Give a block to some seats, as if a peer had sent it just now."""
-        for index in seats:
-            self.seats[index].feed(BlocksReceived(AuthorityIndex(peer), (block,), origin))
+    def blocks_of(self, number: int) -> list[Block]:
+        """Return the own blocks of one round, of those who proposed in it."""
+        blocks = {block.ref: block for block in self._verified.values() if block.round == number}
+        return [blocks[ref] for ref in sorted(blocks)]
 
     def _arrive(self, sender: AuthorityIndex, peer: AuthorityIndex, raw: bytes) -> None:
         seat = self.seats[peer]
@@ -281,5 +310,5 @@ class Network:
 def assert_prefix_agreement(network: Network) -> None:
     """Check that of any two delivered sequences one is a prefix of the other."""
     chains = sorted(([sub.digest for sub in seat.delivered] for seat in network.seats), key=len)
-    for shorter, longer in zip(chains, chains[1:], strict=False):
+    for shorter, longer in pairwise(chains):
         assert longer[: len(shorter)] == shorter

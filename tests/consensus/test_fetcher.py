@@ -1,4 +1,4 @@
-"""Whom to ask for a missing block: bounded per ref and per peer, never ourselves, never for ever."""
+"""Whom to ask for a missing block: bounded per ref and per peer, never ourselves."""
 
 from collections.abc import Iterable
 

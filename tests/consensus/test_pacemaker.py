@@ -1,4 +1,4 @@
-"""When to propose: every round in order, on C1, C2 or C3, with a delay that liars cannot stretch."""
+"""When to propose: each round in order, on C1, C2 or C3, with a delay no liar can stretch."""
 
 from collections.abc import Sequence
 

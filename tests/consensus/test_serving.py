@@ -39,7 +39,7 @@ def answered(store: MemoryBlockStore, first: int, last: int) -> tuple[int, list[
     assert answer.genesis == GENESIS
     assert answer.commits == CHAIN.run(first, first + len(answer.commits) - 1)
     blocks = {block.signed: block for block in store.recover(gc_depth=99).blocks}
-    authors = sorted(blocks[signed].author for signed in answer.certifiers)
+    authors = sorted(int(blocks[signed].author) for signed in answer.certifiers)
     return (answer.commits[-1].index if answer.commits else 0), authors
 
 
@@ -95,13 +95,9 @@ def test_answer_that_would_be_too_long_to_send_is_not_made() -> None:
         context=context,
         tuning=TUNING,
     )
-    assert sum(signed.size_bytes for signed in map(_signed, heavy)) > MESSAGE_BYTES_MAX
+    assert sum(block.signed.size_bytes for block in heavy) > MESSAGE_BYTES_MAX
     assert answer.commits == chain.run(1, 1)
     MESSAGE_CODEC.encode(answer)
-
-
-def _signed(block: Block) -> object:
-    return block.signed
 
 
 def test_light_certifiers_come_before_heavy_ones() -> None:

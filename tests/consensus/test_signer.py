@@ -1,4 +1,4 @@
-"""Nothing is signed twice: not after a crash, not without a journal, not before a quorum answered."""
+"""Nothing is signed twice: not after a crash, nor without a journal or answers of a quorum."""
 
 import pytest
 
@@ -71,27 +71,26 @@ def test_header_of_another_author_is_never_signed() -> None:
         signing().sign(header(3, author=0), ())
 
 
+def answered(signer: Signer, *peers: int) -> tuple[SigningState, list[int]]:
+    """Let peers answer; return the state and who has not answered yet."""
+    for peer in peers:
+        signer.note_answer(AuthorityIndex(peer))
+    return signer.state, [int(peer) for peer in signer.unanswered]
+
+
 def test_boot_needs_answers_that_hold_a_quorum_with_us() -> None:
     signer = signer_of()
-    assert signer.unanswered == (0, 2, 3)
-    signer.note_answer(AuthorityIndex(3))
-    signer.note_answer(AuthorityIndex(3))
-    assert signer.state is SigningState.ASKING
-    assert signer.unanswered == (0, 2)
+    assert answered(signer) == (SigningState.ASKING, [0, 2, 3])
+    assert answered(signer, 3, 3) == (SigningState.ASKING, [0, 2])
     with pytest.raises(AssertionError):
         signer.sign(header(3), ())
-    signer.note_answer(AuthorityIndex(0))
-    assert signer.state is SigningState.SIGNING
-    assert signer.unanswered == ()
+    assert answered(signer, 0) == (SigningState.SIGNING, [])
 
 
 def test_boot_counts_power_not_heads() -> None:
     signer = signer_of(powers=(9, 1, 1, 1, 1))
-    for peer in (2, 3, 4):
-        signer.note_answer(AuthorityIndex(peer))
-    assert signer.state is SigningState.ASKING
-    signer.note_answer(AuthorityIndex(0))
-    assert signer.state is SigningState.SIGNING
+    assert answered(signer, 2, 3, 4) == (SigningState.ASKING, [0])
+    assert answered(signer, 0) == (SigningState.SIGNING, [])
 
 
 def test_seat_that_is_a_quorum_asks_nobody() -> None:
@@ -120,3 +119,13 @@ def test_abstaining_is_for_good() -> None:
 def test_own_block_above_the_journal_is_foreign(number: int, is_foreign: bool) -> None:
     refs = [phantom(number - 1, seat) for seat in range(4)]
     assert signer_of(watermark=7).is_foreign(FORGE.block(number, OWN, refs)) is is_foreign
+
+
+def test_stored_block_that_a_crash_kept_from_the_journal_is_journalled_on_boot() -> None:
+    signer = signing(watermark=7)
+    refs = [phantom(7, seat) for seat in range(4)]
+    block = FORGE.block(8, OWN, refs)
+    assert signer.resume(block).digest == block.ref.digest
+    assert signer.watermark == 8
+    with pytest.raises(AssertionError):
+        signer.sign(header(8), ())

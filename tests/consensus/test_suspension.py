@@ -1,9 +1,8 @@
-"""Blocks that wait: released parents first, bounded whatever peers send, fetched again if evicted."""
+"""Blocks that wait: parents come first, no peer can stretch a bound, evicted is wanted again."""
 
 from consensus.block import Block, BlockRef
-from consensus.dag import Dag
 from consensus.parameters import Tuning
-from consensus.suspension import HEAP_SLACK, Suspension
+from consensus.suspension import Suspension
 from primitives.ids import AuthorityIndex, Round
 from tests.consensus.builders import Forge, phantom, refs_of
 from tests.dsl.committee import context_of
@@ -11,10 +10,10 @@ from tests.dsl.committee import context_of
 FORGE = Forge(context_of((1,) * 4))
 
 
-def suspension_of(*, per_author: int = 400, missing: int = 20_000) -> Suspension:
+def suspension_of(*, per_author: int = 400, missing: int = 2_000) -> Suspension:
     """Return an empty suspension with these bounds."""
-    tuning = Tuning(suspended_per_author_max=per_author, missing_max=missing)
-    return Suspension(Dag(4), size=4, tuning=tuning)
+    tuning = Tuning(suspended_per_author_max=per_author, missing_per_author_max=missing)
+    return Suspension(size=4, tuning=tuning)
 
 
 def orphan(number: int, author: int, *, missing: int = 3) -> tuple[Block, list[BlockRef]]:
@@ -120,32 +119,41 @@ def test_evicted_block_that_others_wait_for_is_wanted_again() -> None:
     assert suspension.release(parent.ref) == [child]
 
 
-def test_missing_refs_over_the_cap_evict_what_is_farthest_above() -> None:
+def test_author_over_its_cap_of_missing_refs_loses_its_highest_block() -> None:
     suspension = suspension_of(missing=6)
-    low, far = orphan(5, 0), orphan(200, 1)
-    suspension.add(*far)
-    suspension.add(*low)
-    assert suspension.add(*orphan(6, 2)) == orphan(6, 2)[1]
-    assert suspension.get(far[0].ref) is None
-    assert suspension.get(low[0].ref) is low[0]
-    assert len(suspension.wanted) == 6
+    low, middle, far = orphan(5, 0), orphan(6, 0), orphan(200, 0)
+    for block, missing in (far, low, middle):
+        assert suspension.add(block, missing) == missing
+    assert suspension.of_author(AuthorityIndex(0)) == [low[0], middle[0]]
+    assert set(suspension.wanted) == {*low[1], *middle[1]}
 
 
-def test_garbage_far_above_is_evicted_at_once_and_asks_for_nothing() -> None:
+def test_garbage_far_above_asks_for_nothing_when_its_author_is_at_the_cap() -> None:
     suspension = suspension_of(missing=3)
     low = orphan(5, 0)
     suspension.add(*low)
-    for author in (1, 2, 3):
-        assert suspension.add(*orphan(200, author)) == []
+    assert suspension.add(*orphan(200, 0)) == []
     assert len(suspension) == 1
     assert list(suspension.wanted) == low[1]
 
 
-def test_block_with_more_missing_refs_than_the_cap_is_dropped() -> None:
-    suspension = suspension_of(missing=2)
-    assert suspension.add(*orphan(5, 0)) == []
-    assert len(suspension) == 0
-    assert not suspension.wanted
+def test_made_up_ancestors_of_one_author_crowd_out_nobody() -> None:
+    suspension = suspension_of(missing=3)
+    for number in range(2, 9):
+        suspension.add(*orphan(number, 0))
+    honest, missing = orphan(200, 1)
+    assert suspension.add(honest, missing) == missing
+    assert suspension.get(honest.ref) is honest
+
+
+def test_cap_of_missing_refs_is_free_again_after_a_release() -> None:
+    suspension = suspension_of(missing=3)
+    low = orphan(5, 0)
+    suspension.add(*low)
+    for ref in low[1]:
+        suspension.release(ref)
+    high = orphan(200, 0)
+    assert suspension.add(*high) == high[1]
 
 
 def test_collection_frees_what_waited_for_old_blocks() -> None:
@@ -160,12 +168,3 @@ def test_collection_frees_what_waited_for_old_blocks() -> None:
     assert suspension.get(low[0].ref) is None
     assert list(suspension.wanted) == [phantom(6, 3)]
     assert len(suspension) == 1
-
-
-def test_heap_of_evictions_stays_in_proportion() -> None:
-    suspension = suspension_of()
-    for number in range(2, 600):
-        block, missing = orphan(number, 0, missing=1)
-        suspension.add(block, missing)
-        assert suspension.release(missing[0]) == [block]
-    assert len(suspension._farthest) <= HEAP_SLACK + 1  # noqa: SLF001 - nothing shows it outside

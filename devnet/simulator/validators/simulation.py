@@ -202,7 +202,7 @@ class Simulation:
             memory = instance.core.memory
             bounds = {
                 "suspended": size * tuning.suspended_per_author_max,
-                "wanted": tuning.missing_max,
+                "wanted": size * tuning.missing_per_author_max,
                 "vertices": 4 * size * (3 * parameters.gc_depth + tuning.round_margin),
             }
             for name, bound in bounds.items():

@@ -20,17 +20,18 @@ def draw_scenario(seed: int, *, nodes: int | None, seconds: int) -> Scenario:
     rng = Random(seed)
     size = pick(rng, SIZES)
     size = size if nodes is None else nodes
+    latency = pick(rng, LATENCIES)
     return Scenario(
         seed=seed,
         nodes=size,
         seconds=seconds,
         faults="swarm",
         byzantine="swarm",
-        latency=pick(rng, LATENCIES),
+        latency=latency,
         powers=pick(rng, ("equal", "uneven")),
         epoch_s=pick(rng, (None, None, 7, 15)),
         parameters=_draw_parameters(rng, size),
-        tuning=_draw_tuning(rng),
+        tuning=_draw_tuning(rng, is_lan=latency.startswith("lan")),
         is_swarm=True,
     )
 
@@ -43,11 +44,12 @@ def _draw_parameters(rng: Random, size: int) -> Parameters:
     )
 
 
-def _draw_tuning(rng: Random) -> Tuning:
+def _draw_tuning(rng: Random, *, is_lan: bool) -> Tuning:
     if chance(rng, 300):
         return Tuning()
     return Tuning(
-        min_round_delay_ms=pick(rng, (0, 20, 50, 100)),
+        # At LAN latency and no delay a second holds 500 rounds: no more faults, only more CPU.
+        min_round_delay_ms=pick(rng, (20, 50, 100) if is_lan else (0, 20, 50, 100)),
         delta_initial_ms=pick(rng, (50, 250, 1_000)),
         backoff_after_rounds=pick(rng, (4, 12)),
         tick_ms=pick(rng, (100, 250)),
@@ -57,6 +59,6 @@ def _draw_tuning(rng: Random) -> Tuning:
         novelty_max=pick(rng, (2, 50, 500)),
         commit_batch=pick(rng, (5, 20, 100)),
         suspended_per_author_max=pick(rng, (30, 400)),
-        missing_max=pick(rng, (40, 20_000)),
+        missing_per_author_max=pick(rng, (40, 2_000)),
         push_lag_max=pick(rng, (0, 20)),
     )

@@ -214,8 +214,7 @@ class Validator:
                 answer = answer_blocks(
                     effect.refs, store=instance.store, context=instance.context, tuning=world.tuning
                 )
-                if answer.blocks:
-                    self.send(effect.peer, answer)
+                self.send(effect.peer, answer)
             case PublishEvidence():
                 world.ledger.note_evidence(self.own, instance.context, effect)
             case PayloadReturned():

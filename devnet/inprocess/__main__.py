@@ -1,0 +1,5 @@
+"""Start the devnet's command line."""
+
+from devnet.inprocess.cli import app
+
+app(prog_name="python -m devnet.inprocess")

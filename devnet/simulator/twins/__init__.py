@@ -1,0 +1,1 @@
+"""Twins in lock step: enumerate leaders and partitions around validators that run twice."""
