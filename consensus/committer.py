@@ -247,6 +247,10 @@ class Committer:
     def _decide_directly(self, number: int, slot: _Slot) -> None:
         dag, committee = self._dag, self._committee
         voting, certifying = dag.round(number + 1), dag.round(number + WAVE_LENGTH - 1)
+        # A quorum that votes or blames comes before any certificate and any skip; until it is
+        # here, nothing needs to be counted.
+        if not committee.is_quorum(voting.authors):
+            return
         if not slot.is_current(voting, certifying):
             slot.count_votes(dag.round(number).slot(slot.author), voting)
             slot.count_certificates(voting, certifying, committee)

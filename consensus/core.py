@@ -14,7 +14,7 @@ from typing import assert_never
 from consensus.block import Block, CommitVote
 from consensus.commit_sync import CommitSync
 from consensus.committee import EpochContext
-from consensus.dag import Vertex
+from consensus.dag import Dag, Vertex
 from consensus.errors import CommitRangeError
 from consensus.events import (
     AlarmKind,
@@ -138,9 +138,14 @@ class Core:
         """Return the highest round that the accepted blocks make possible."""
         return self._intake.clock.round
 
-    def leads(self, number: Round) -> bool:
-        """Tell whether this authority leads a round under the schedule in force."""
-        return self._own in self._ordering.schedule.leaders(number)
+    @property
+    def dag(self) -> Dag:
+        """Return the accepted blocks, to read; only the core changes them."""
+        return self._intake.dag
+
+    def leaders(self, number: int) -> tuple[AuthorityIndex, ...]:
+        """Return the leaders of a round under the schedule in force, in slot order."""
+        return self._ordering.schedule.leaders(number)
 
     @property
     def signing_state(self) -> SigningState:

@@ -48,6 +48,25 @@ class Vertex:
         return self.block.ref
 
 
+class Links:
+    """What the ancestors of a block are to this DAG.
+
+    Attributes:
+        parents: mask over the round just before.
+        weak: (round, bit) of the older ones.
+        missing: those above GC that are not accepted yet.
+    """
+
+    __slots__ = ("missing", "parents", "weak")
+
+    def __init__(
+        self, *, parents: int, weak: tuple[tuple[int, int], ...], missing: list[BlockRef]
+    ) -> None:
+        self.parents = parents
+        self.weak = weak
+        self.missing = missing
+
+
 class RoundVertices:
     """The accepted vertices of one round.
 
@@ -130,6 +149,7 @@ class Dag:
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._bits = tuple(1 << author for author in range(size))
         self._by_digest: dict[Digest, Vertex] = {}
         self._rounds: dict[Round, RoundVertices] = {}
         self._latest: list[Vertex | None] = [None] * size
@@ -170,27 +190,48 @@ class Dag:
 
     def missing(self, block: Block) -> list[BlockRef]:
         """Return the ancestors above GC that are not accepted yet."""
+        return self.resolve(block).missing
+
+    def resolve(self, block: Block) -> Links:
+        """Look every ancestor of a block up, once."""
         floor = self.gc_round
         parent_round = block.ref.round - 1
         row = self.round(parent_round).by_bit
-        missing = []
+        bits = self._bits
+        parents = 0
+        weak: list[tuple[int, int]] = []
+        missing: list[BlockRef] = []
         for ref in block.header.ancestors:
+            # Nearly all are the first block of their slot in the round before. The digest comes
+            # first: with few exceptions it alone tells that this ref is another.
+            vertex = row[ref.author]
+            if vertex is not None and vertex.digest == ref.digest and vertex.round == ref.round:
+                parents |= bits[ref.author]
+                continue
             number = ref.round
-            if number == parent_round:
-                vertex = row[ref.author]
-                if vertex is not None and vertex.digest == ref.digest:
-                    continue
-            if number > floor and self.get(ref) is None:
+            if number <= floor:
+                continue
+            vertex = self.get(ref)
+            if vertex is None:
                 missing.append(ref)
-        return missing
+            elif number == parent_round:
+                parents |= 1 << vertex.bit
+            else:
+                weak.append((int(number), vertex.bit))
+        return Links(parents=parents, weak=tuple(weak), missing=missing)
 
     def add(self, block: Block) -> Vertex:
         """Add a block whose ancestors above GC are all present, and return its vertex."""
-        row = self._rounds.get(block.ref.round)
+        # On replay some may be missing all the same: they were at or below GC at the time.
+        return self.link(block, self.resolve(block))
+
+    def link(self, block: Block, links: Links) -> Vertex:
+        """Add a block with the links that `resolve` just returned."""
+        ref = block.ref
+        row = self._rounds.get(ref.round)
         if row is None:
-            row = self._rounds[block.ref.round] = RoundVertices(self._size)
-        parents, weak = self._resolve(block)
-        vertex = Vertex(block, bit=row.next_bit(block.ref.author), parents=parents, weak=weak)
+            row = self._rounds[ref.round] = RoundVertices(self._size)
+        vertex = Vertex(block, bit=row.next_bit(ref.author), parents=links.parents, weak=links.weak)
         row.append(vertex)
         self._by_digest[vertex.digest] = vertex
         self.accepted_count += 1
@@ -199,31 +240,6 @@ class Dag:
             self._latest[vertex.author] = vertex
         self.highest_round = max(self.highest_round, vertex.round)
         return vertex
-
-    def _resolve(self, block: Block) -> tuple[int, tuple[tuple[int, int], ...]]:
-        floor = self.gc_round
-        parent_round = block.ref.round - 1
-        row = self.round(parent_round).by_bit
-        parents = 0
-        weak = []
-        for ref in block.header.ancestors:
-            number = ref.round
-            if number <= floor:
-                continue
-            if number == parent_round:
-                vertex = row[ref.author]
-                if vertex is not None and vertex.digest == ref.digest:
-                    parents |= 1 << ref.author
-                    continue
-            vertex = self.get(ref)
-            if vertex is None:
-                # Only on replay: it was at or below GC when this block was first accepted.
-                continue
-            if number == parent_round:
-                parents |= 1 << vertex.bit
-            else:
-                weak.append((int(number), vertex.bit))
-        return parents, tuple(weak)
 
     def reaches(self, top: Vertex, target_round: int) -> int:
         """Return the mask over `target_round` of the vertices in the cone of `top`."""

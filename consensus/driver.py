@@ -198,12 +198,15 @@ class Driver:
         """Handle what is in the inbox, then the timers that were due when it was emptied."""
         entries = await self._take_inbox()
         now_ms = self._clock.monotonic_ms()
-        due = [(epoch, *setting) for epoch in self._open for setting in epoch.due(now_ms)]
+        due = [(epoch, timer) for epoch in self._open for timer in epoch.due(now_ms)]
         for entry in entries:
             await self._take(entry)
-        for epoch, timer, at_ms in due:
-            # The core may have set it anew; what arrived since then would come first again.
-            if epoch.timers.get(timer) == at_ms:
+            # With adapters that never wait, nothing else would get a turn until the last entry.
+            await asyncio.sleep(0)
+        for epoch, timer in due:
+            # Not if the core set it to a later time. To now is no reason to wait for another
+            # turn: under a steady flood each turn would set it anew, and it would never fire.
+            if timer in epoch.due(self._clock.monotonic_ms()):
                 del epoch.timers[timer]
                 await self._feed(epoch, TimerFired(timer))
 
@@ -263,8 +266,6 @@ class Driver:
         now = Instant(self._clock.monotonic_ms(), self._clock.wall_ms())
         for effect in epoch.core.handle(event, now=now):
             await self._carry_out(epoch, effect)
-        # With adapters that never wait, nothing else would get a turn until the inbox is empty.
-        await asyncio.sleep(0)
 
     async def _carry_out(self, epoch: OpenEpoch, effect: Effect) -> None:
         match effect:

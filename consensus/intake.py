@@ -10,7 +10,7 @@ from collections import deque
 
 from consensus.block import Block, BlockRef
 from consensus.committee import EpochContext
-from consensus.dag import Dag, Vertex
+from consensus.dag import Dag, Links, Vertex
 from consensus.events import Origin
 from consensus.evidence import EquivocationWatch, Evidence
 from consensus.fetcher import Fetcher, FetchPlan
@@ -91,11 +91,11 @@ class Intake:
         unseen: FetchPlan = {}
         while self._queue and len(accepted) < self._tuning.novelty_max:
             block, peer = self._dequeue()
-            missing = self.dag.missing(block)
-            if missing:
-                unseen.setdefault(peer, []).extend(self.suspension.add(block, missing))
+            links = self.dag.resolve(block)
+            if links.missing:
+                unseen.setdefault(peer, []).extend(self.suspension.add(block, links.missing))
             elif block.ref.round > self.dag.gc_round:
-                accepted.append(self.accept(block, peer))
+                accepted.append(self._accept(block, links, peer))
         plan: FetchPlan = {}
         for peer, refs in unseen.items():
             still = [ref for ref in refs if ref in self.suspension.wanted and not self.knows(ref)]
@@ -104,7 +104,10 @@ class Intake:
 
     def accept(self, block: Block, peer: AuthorityIndex) -> Vertex:
         """Add a block whose ancestors are present; queue what it releases."""
-        vertex = self.dag.add(block)
+        return self._accept(block, self.dag.resolve(block), peer)
+
+    def _accept(self, block: Block, links: Links, peer: AuthorityIndex) -> Vertex:
+        vertex = self.dag.link(block, links)
         if vertex.bit != vertex.author:
             self.excluded |= 1 << vertex.author
         self.clock.observe(vertex.round, vertex.author)

@@ -58,9 +58,9 @@ class OpenEpoch:
         )
         return cls(context, seat, core, tuning)
 
-    def due(self, now_ms: int) -> list[tuple[Timer, int]]:
-        """Return the timers that are due, each with its setting."""
-        return [(timer, at_ms) for timer, at_ms in self.timers.items() if at_ms <= now_ms]
+    def due(self, now_ms: int) -> list[Timer]:
+        """Return the timers that are due."""
+        return [timer for timer, at_ms in self.timers.items() if at_ms <= now_ms]
 
     def write(self, effect: StoreBlocks | StoreCommit | SyncStore | AppendJournal) -> None:
         """Carry out an effect that is for the disk.

@@ -42,6 +42,8 @@ class Pacemaker:
         self._tuning = tuning
         self._ready_ms: dict[Round, int] = {}
         self._arrivals: list[deque[int]] = [deque(maxlen=ARRIVALS_KEPT) for _ in committee.indices]
+        self._medians: dict[AuthorityIndex, int] = {}
+        self._measured_ms: int | None = None
         self._backoff = 0
         self._rounds_since_commit = 0
         self._commits_since_shrink = 0
@@ -50,8 +52,8 @@ class Pacemaker:
     def delta_ms(self) -> int:
         """Return the present estimate of the message delay, in milliseconds."""
         tuning = self._tuning
-        measured = self._measured_ms()
-        base = tuning.delta_initial_ms if measured is None else measured
+        measured_ms = self._measured_ms
+        base = tuning.delta_initial_ms if measured_ms is None else measured_ms
         base = min(max(base, tuning.delta_min_ms), tuning.delta_max_ms)
         return min(base << self._backoff, tuning.delta_max_ms)
 
@@ -82,7 +84,12 @@ class Pacemaker:
     def note_leader(self, number: Round, author: AuthorityIndex, *, now_ms: int) -> None:
         """Measure how long after readiness for round `number` + 1 its leader's block came."""
         ready_ms = self._ready_ms.get(Round(number + 1))
-        self._arrivals[author].append(0 if ready_ms is None else now_ms - ready_ms)
+        arrivals = self._arrivals[author]
+        arrivals.append(0 if ready_ms is None else now_ms - ready_ms)
+        median_ms = quantile(arrivals, numerator=1, denominator=2)
+        if median_ms != self._medians.get(author):
+            self._medians[author] = median_ms
+            self._measured_ms = self._measure_ms()
 
     def note_proposal(self) -> None:
         """Count a proposal; too many in a row without a commit double Delta."""
@@ -100,6 +107,10 @@ class Pacemaker:
             self._commits_since_shrink = 0
             self._backoff = max(0, self._backoff - 1)
 
+    def can_serve(self, *, has_leaders: bool, has_opinions: bool) -> bool:
+        """Tell whether C1 holds: a block made now can vote, and certify or witness a skip."""
+        return has_leaders and has_opinions
+
     def due_ms(
         self, target: Round, *, now_ms: int, last_proposal_ms: int, is_late: bool, can_serve: bool
     ) -> int:
@@ -115,12 +126,8 @@ class Pacemaker:
             earliest_ms = max(earliest_ms, timeout_ms)
         return max(now_ms, earliest_ms)
 
-    def _measured_ms(self) -> int | None:
-        ranked = sorted(
-            (quantile(arrivals, numerator=1, denominator=2), author)
-            for author, arrivals in enumerate(self._arrivals)
-            if arrivals
-        )
+    def _measure_ms(self) -> int | None:
+        ranked = sorted((median_ms, author) for author, median_ms in self._medians.items())
         power = 0
         for delay_ms, author in ranked:
             power += self._committee.powers[author]

@@ -46,6 +46,7 @@ class Producer:
         self._pacemaker = pacemaker
         self._last_proposal_ms = -tuning.min_round_delay_ms
         self._seen_by = [0] * context.committee.size
+        self._heard_round = 0
         self._armed_ms = 0
         self.proposer = Proposer(context, intake.dag, own=signer.own, tuning=tuning)
         self.proposed = signer.watermark
@@ -55,6 +56,9 @@ class Producer:
 
     def resume(self) -> None:
         """Continue from the replayed DAG."""
+        for seen in self._intake.dag.above(0):
+            # Were this forgotten, nodes that all restart would each take itself for unheard.
+            self._note_seen(seen)
         vertex = self._intake.dag.latest(self._own)
         if vertex is not None:
             self.last_block = vertex.block
@@ -70,12 +74,7 @@ class Producer:
         number = vertex.round
         if vertex.author in self._committer.leaders(number):
             self._pacemaker.note_leader(number, vertex.author, now_ms=now_ms)
-        own = self._intake.dag.round(number - 1).by_bit[self._own]
-        if own is not None and vertex.parents >> own.bit & 1:
-            self._seen_by[vertex.author] = max(self._seen_by[vertex.author], own.round)
-        for weak_round, weak_bit in vertex.weak:
-            if weak_bit == self._own:
-                self._seen_by[vertex.author] = max(self._seen_by[vertex.author], weak_round)
+        self._note_seen(vertex)
 
     def note_commit(self, vote: CommitVote) -> None:
         """Queue the vote for an installed commit."""
@@ -118,6 +117,15 @@ class Producer:
         self._last_proposal_ms = now.monotonic_ms
         return block, entry
 
+    def _note_seen(self, vertex: Vertex) -> None:
+        """Note the newest own round that a vertex builds on."""
+        own = self._intake.dag.round(vertex.round - 1).by_bit[self._own]
+        if own is not None and vertex.parents >> own.bit & 1:
+            self._seen_by[vertex.author] = max(self._seen_by[vertex.author], own.round)
+        for weak_round, weak_bit in vertex.weak:
+            if weak_bit == self._own:
+                self._seen_by[vertex.author] = max(self._seen_by[vertex.author], weak_round)
+
     def _target(self) -> Round | None:
         if self._signer.state is not SigningState.SIGNING or self._is_unheard():
             return None
@@ -128,9 +136,10 @@ class Producer:
         )
 
     def _due_ms(self, target: Round, now: Instant) -> int:
-        can_serve = target == 1 or (
-            self._committer.has_leaders(target - 1)
-            and (target == 2 or self._committer.has_opinion_quorum(target - 2))
+        committer = self._committer
+        can_serve = self._pacemaker.can_serve(
+            has_leaders=target == 1 or committer.has_leaders(target - 1),
+            has_opinions=target <= 2 or committer.has_opinion_quorum(target - 2),
         )
         return self._pacemaker.due_ms(
             target,
@@ -147,8 +156,20 @@ class Producer:
         if self.proposed - self._intake.dag.gc_round <= limit:
             return False
         floor = self.proposed - limit
-        hearing = 1 << self._own
-        for author, number in enumerate(self._seen_by):
-            if number >= floor:
-                hearing |= 1 << author
-        return not self._context.committee.is_quorum(hearing)
+        if self._heard_round < floor:
+            self._heard_round = self._quorum_seen()
+        return self._heard_round < floor
+
+    def _quorum_seen(self) -> int:
+        """Return the highest own round that a quorum, ourselves included, has seen."""
+        committee = self._context.committee
+        power: int = committee.powers[self._own]
+        number: int = self.proposed
+        ranked = sorted(zip(self._seen_by, committee.indices, strict=True), reverse=True)
+        for seen, author in ranked:
+            if power >= committee.quorum:
+                break
+            if author != self._own:
+                power += committee.powers[author]
+                number = seen
+        return number

@@ -8,6 +8,8 @@ Cheap rules come before the signature, and no author index is used before its ra
 Source: Sui `block_verifier.rs`; ancestor age from IOTA (issue 11382).
 """
 
+from itertools import takewhile
+
 from consensus.block import (
     BLOCK_VERSION,
     HEADER_CODEC,
@@ -41,7 +43,7 @@ from consensus.errors import (
     WrongEpochError,
     WrongVersionError,
 )
-from primitives.errors import BadSignatureError, MalformedBytesError
+from primitives.errors import BadSignatureError, InvalidBlockError, MalformedBytesError
 from primitives.hashing import Domain
 
 
@@ -127,28 +129,22 @@ class BlockVerifier:
 
     def _check_ancestors(self, header: Header) -> None:
         parent_round = header.round - 1
-        author_bit = 1 << header.author
-        seen = author_bit
-        parents = author_bit if header.ancestors[0].round == parent_round else 0
-        size = self._size
+        own, size, powers = header.author, self._size, self._committee.powers
+        power = powers[own] if header.ancestors[0].round == parent_round else 0
         last_author = -1
         for ref in header.ancestors[1:]:
             author = ref.author
             if author >= size:
                 raise UnknownAncestorAuthorError(f"ancestor by {author}, committee of {size}")
-            bit = 1 << author
-            if seen & bit:
-                raise DuplicateAncestorError(f"two ancestors by {author}")
-            if author < last_author:
-                raise AncestorOrderError(f"ancestor by {author} after one by {last_author}")
-            seen |= bit
+            if author <= last_author or author == own:
+                raise _misplaced(ref, header)
             last_author = author
+            # As the authors ascend, no power is added twice.
             if ref.round == parent_round:
-                parents |= bit
+                power += powers[author]
                 if parent_round:
                     continue
             self._check_other_ancestor(ref, header)
-        power = self._committee.power_of(parents)
         if power < self._committee.quorum:
             raise ParentQuorumError(
                 f"parents of round {parent_round} hold {power}, quorum {self._committee.quorum}"
@@ -211,3 +207,14 @@ class BlockVerifier:
             if first.round == 0:
                 raise ReportError("a report of round 0")
             last_author = first.author
+
+
+def _misplaced(ref: BlockRef, header: Header) -> InvalidBlockError:
+    """Say what is wrong with the first ancestor whose author does not ascend."""
+    # By identity: every ref of a decoded header is an object of its own.
+    earlier = [
+        other.author for other in takewhile(lambda other: other is not ref, header.ancestors)
+    ]
+    if ref.author in earlier:
+        return DuplicateAncestorError(f"two ancestors by {ref.author}")
+    return AncestorOrderError(f"ancestor by {ref.author} after one by {earlier[-1]}")

@@ -4,7 +4,14 @@ from collections.abc import Callable
 from random import Random
 
 from consensus.events import Effect
-from devnet.attacks.delivery import HiddenDag, LaggingVoter, SelectiveSender, WithholdingLeader
+from devnet.attacks.delivery import (
+    HiddenDag,
+    LaggingVoter,
+    SelectiveSender,
+    Silent,
+    WithholdingLeader,
+)
+from devnet.attacks.denier import VoteDenier
 from devnet.attacks.forgery import FutureFlood, InvalidBlocks
 from devnet.attacks.jumper import RoundJumper
 from devnet.attacks.twins import Twins
@@ -24,7 +31,11 @@ ATTACKS: dict[str, Callable[[Machine[NodeInput, Effect], World], Validator]] = {
     "invalid": InvalidBlocks,
     "selective": SelectiveSender,
     "lagging": LaggingVoter,
+    "silent": Silent,
+    "denier": VoteDenier,
 }
+DRAWN = tuple(kind for kind in ATTACKS if kind != "denier")
+"""What a swarm draws from; the denier rules the whole network and wants a committee of four."""
 
 
 def parse_byzantine(text: str, *, count_max: int, rng: Random) -> list[str]:
@@ -36,9 +47,8 @@ def parse_byzantine(text: str, *, count_max: int, rng: Random) -> list[str]:
         ConfigurationError: one line that says what would be right.
     """
     if text == "swarm":
-        kinds = list(ATTACKS)
         count = count_max if chance(rng, 500) else uniform(rng, 0, count_max)
-        return [pick(rng, kinds) for _ in range(count)]
+        return [pick(rng, DRAWN) for _ in range(count)]
     chosen: list[str] = []
     for pair in filter(None, (word.strip() for word in text.split(","))):
         kind, _, digits = pair.partition(":")

@@ -13,6 +13,14 @@ LAG_US_MAX = 1_500_000
 WITHHOLD_PERMILLE = 600
 
 
+class Silent(Validator):
+    """Never says anything: a crashed validator."""
+
+    @override
+    def transmit(self, peer: int, raw: bytes) -> None:
+        return
+
+
 class SelectiveSender(Validator):
     """Sends every block to a random part of the committee, another part each time."""
 
@@ -28,7 +36,7 @@ class WithholdingLeader(Validator):
 
     @override
     def broadcast(self, instance: EpochInstance, effect: Broadcast) -> None:
-        if not instance.core.leads(effect.block.round):
+        if self.own not in instance.core.leaders(effect.block.round):
             super().broadcast(instance, effect)
             return
         rng = self.world.scheduler.rng(f"attack.{self.own}")

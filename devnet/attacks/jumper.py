@@ -1,7 +1,7 @@
 """The round jumper: it proposes at the highest possible round, at once, and leaves out leaders.
 
-Against the unrepaired pacemaker one of these and one slow link stall the chain for ever; see
-`devnet.simulator.validators.round_jump`. Source: Qiu, Xiao, Shao, S&P 2026.
+`JumpingPacemaker` is the pacemaker without the repair of section 2.6; `devnet.attacks.denier`
+stalls a chain that uses it. Source: Sui `core.rs`; Qiu, Xiao, Shao, S&P 2026.
 """
 
 from typing_extensions import override
@@ -18,6 +18,10 @@ class JumpingPacemaker(Pacemaker):
     @override
     def target(self, *, proposed: Round, decided: Round, clock: Round) -> Round | None:
         return clock if clock > proposed else None
+
+    @override
+    def can_serve(self, *, has_leaders: bool, has_opinions: bool) -> bool:
+        return has_leaders
 
 
 class EagerPacemaker(JumpingPacemaker):

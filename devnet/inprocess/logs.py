@@ -73,6 +73,7 @@ class FileLog:
             StorageError: it cannot be read, or a record in it is damaged.
         """
         with _storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not path.exists()
             raw = b"" if is_new else path.read_bytes()
             records = list(_unframe(raw, path))

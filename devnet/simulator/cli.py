@@ -8,6 +8,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from consensus.parameters import Tuning
+from devnet.simulator.twins.cast import Cast
+from devnet.simulator.twins.enumerator import Enumerator
+from devnet.simulator.twins.summary import render_walk
 from devnet.simulator.validators.simulation import Scenario, Simulation
 from devnet.simulator.validators.summary import render_report, render_sweep
 from devnet.simulator.validators.swarm import draw_scenario
@@ -31,6 +35,12 @@ def run(  # noqa: PLR0913 - one parameter per option
     byzantine: Annotated[str, typer.Option(help="kind:count with commas, or swarm.")] = "",
     latency: Annotated[str, typer.Option(help="lan, wan5 or fixed:MS; :jitter, :tail.")] = "lan",
     powers: Annotated[str, typer.Option(help="equal or uneven.")] = "equal",
+    min_delay_ms: Annotated[
+        int, typer.Option(min=0, help="Least time between two proposals of a node.")
+    ] = Tuning().min_round_delay_ms,
+    pacemaker: Annotated[
+        str, typer.Option(help="repaired, or jumping: without the repair.")
+    ] = "repaired",
     swarm: Annotated[
         bool, typer.Option(help="Draw faults, attackers, powers, latency, knobs from the seed.")
     ] = False,
@@ -50,6 +60,8 @@ def run(  # noqa: PLR0913 - one parameter per option
             latency=latency,
             powers=powers,
             epoch_s=epoch_seconds,
+            pacemaker=pacemaker,
+            tuning=Tuning(min_round_delay_ms=min_delay_ms),
         )
     )
     report = Simulation(scenario).run()
@@ -88,4 +100,31 @@ def sweep_seeds(
     else:
         render_sweep(summary)
     if summary.failures:
+        raise typer.Exit(1)
+
+
+@app.command(name="twins")
+def enumerate_twins(  # noqa: PLR0913 - one parameter per option
+    *,
+    scenarios: Annotated[
+        int | None, typer.Option(min=1, help="How many; 1000 if no time is given.")
+    ] = None,
+    seconds: Annotated[int | None, typer.Option(min=1, help="CPU seconds instead.")] = None,
+    nodes: Annotated[int, typer.Option(min=4, max=7, help="Committee size.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, max=32, help="Partitioned rounds.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="The order of the walk.")] = 1,
+    start: Annotated[int, typer.Option(min=0, help="Index of the first scenario.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Enumerate leaders and partitions around doubled validators; exit 1 if a rule breaks."""
+    if scenarios is None and seconds is None:
+        scenarios = 1_000
+    report = Enumerator(Cast(nodes), rounds=rounds, seed=seed).run(
+        start=start, scenarios=scenarios, cpu_s=seconds
+    )
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(report)))
+    else:
+        render_walk(report)
+    if report.violations:
         raise typer.Exit(1)

@@ -278,7 +278,7 @@ class Network:
         """Send to one seat."""
         if self.passes(sender, peer, message):
             raw = MESSAGE_CODEC.encode(message)
-            self.at(self.now_ms + self.latency_ms, lambda: self._arrive(sender, peer, raw))
+            self.at(self.now_ms + self.latency_ms, lambda: self.arrive(sender, peer, raw))
 
     def verify(self, signed: SignedBlock) -> Block:
         """Verify each block once, whoever receives it."""
@@ -292,7 +292,12 @@ class Network:
         blocks = {block.ref: block for block in self._verified.values() if block.round == number}
         return [blocks[ref] for ref in sorted(blocks)]
 
-    def _arrive(self, sender: AuthorityIndex, peer: AuthorityIndex, raw: bytes) -> None:
+    def arrive(self, sender: AuthorityIndex, peer: AuthorityIndex, raw: bytes) -> None:
+        """Let a seat receive bytes from another one, now.
+
+        Raises:
+            RemoteProtocolError: the bytes break a rule.
+        """
         seat = self.seats[peer]
         if seat.is_down:
             return

@@ -1,4 +1,4 @@
-"""What a core says beside its blocks: answers within limits, questions only while it stands still."""
+"""What a core says beside its blocks: bounded answers, and questions when it stands still."""
 
 from collections.abc import Iterable
 

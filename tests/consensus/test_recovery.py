@@ -144,8 +144,8 @@ def test_recovered_core_elects_as_before() -> None:
         tuning=TUNING,
         durable=Durable(state=seat.store.recover(gc_depth=GC_DEPTH)),
     )
-    numbers = [Round(number) for number in range(1, 60)]
-    assert [again.leads(n) for n in numbers] == [seat.core.leads(n) for n in numbers]
+    numbers = range(1, 60)
+    assert [again.leaders(n) for n in numbers] == [seat.core.leaders(n) for n in numbers]
     assert whole.commit_index == len(commits_of(history()))
 
 

@@ -112,7 +112,9 @@ class LinkDisturber(Generic[MessageT]):
 
 
 def flip_bit(payload: bytes, rng: Random) -> bytes:
-    """Return a non-empty payload with one random bit flipped."""
+    """Return a payload with one random bit flipped; an empty one has none to flip."""
+    if not payload:
+        return payload
     position = uniform(rng, 0, len(payload) * 8 - 1)
     damaged = bytearray(payload)
     damaged[position // 8] ^= 1 << position % 8

@@ -40,12 +40,12 @@ class Cast:
     def __init__(self, nodes: int, *, committee: type[Committee] = Committee) -> None:
         self._keys = tuple(_UncheckedKey(node) for node in range(nodes))
         self._committee = committee([Authority(Power(1), key.public.raw) for key in self._keys])
-        faulty = (nodes - 1) // 3
-        self.honest_count = nodes - faulty
-        self.authors = tuple(
-            AuthorityIndex(node) for node in (*range(nodes), *range(nodes - faulty, nodes))
-        )
+        self.nodes = nodes
+        self.honest_count = nodes - (nodes - 1) // 3
+        doubled = range(self.honest_count, nodes)
+        self.authors = tuple(AuthorityIndex(node) for node in (*range(nodes), *doubled))
         """The author that each instance plays; second twins come last."""
+        self.names = (*map(str, range(nodes)), *(f"{node}'" for node in doubled))
 
     def is_honest(self, author: AuthorityIndex) -> bool:
         """Tell whether a validator runs once."""

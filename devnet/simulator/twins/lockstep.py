@@ -1,10 +1,11 @@
 """A lock-step network of real cores: what one step produces arrives in the next.
 
 Within a step all messages come before all timers. The partition of round r decides about blocks of
-round r when their author first shows them: within a group they take one step, across they come
-late or not at all. Everything else (requests, answers, repeats) always takes one step: it is how
-the protocol repairs what partitions break. Effects that make things durable are skipped, as
-nothing crashes here.
+round r when their author first shows them: they take one step, come late, or are lost. Everything
+else (requests, answers, repeats) takes one step: it is how the protocol repairs what partitions
+break. The instances of one validator do not stream to each other, or the slower would take the
+blocks of the faster for its own and equivocate less. Effects that make things durable are skipped,
+as nothing crashes here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -50,15 +51,15 @@ from consensus.messages import (
 )
 from consensus.verifier import BlockVerifier
 from devnet.simulator.twins.cast import STEP_MS, Cast
-from devnet.simulator.twins.oracle import Oracle
-from devnet.simulator.twins.space import Crossing, Scenario
-from devnet.simulator.validators.ledger import ViolationError
+from devnet.simulator.twins.oracle import NoProgressError, Oracle
+from devnet.simulator.twins.space import FAR, Scenario
 from primitives.clock import Instant
 from primitives.ids import AuthorityIndex, Digest, Round
 
-LATE_STEPS = 3
-ROUND_STEPS_MAX = 10
-HEALING_STEPS_MAX = 30
+LATE_STEPS = 2
+"""What the next place adds to the one step of a block; more than a leader timeout."""
+ROUND_STEPS_MAX = 8
+HEALING_STEPS_MAX = 20
 
 
 class _Instance:
@@ -105,15 +106,16 @@ class LockStep:
         """Run until every honest instance committed a leader above the partitioned rounds.
 
         Raises:
-            ViolationError: an oracle saw a rule broken, or that did not happen in time.
+            ViolationError: the oracle saw a rule broken.
+            NoProgressError: it did not happen in time.
         """
         rounds = len(self._scenario.partitions)
         for instance in self._instances:
             self._feed(instance, Booted())
         while min(self.oracle.leader_rounds) <= rounds:
             if self.step >= rounds * ROUND_STEPS_MAX + HEALING_STEPS_MAX:
-                raise ViolationError(
-                    f"leader rounds {self.oracle.leader_rounds} after {self.step} steps"
+                raise NoProgressError(
+                    f"newest leaders of rounds {self.oracle.leader_rounds} after {self.step} steps"
                 )
             self._advance()
 
@@ -166,19 +168,20 @@ class LockStep:
         sender.met[block.ref.digest] = None
         event = BlocksReceived(sender.author, (self._verified[header],), Origin.STREAM)
         for receiver in self._instances:
-            if receiver is sender:
+            if receiver.author == sender.author:
                 continue
             delay_steps = 1
-            if is_first and self._scenario.parts(block.round, sender.place, receiver.place):
-                if self._scenario.crossing is Crossing.LOST:
+            if is_first:
+                distance = self._scenario.distance(block.round, sender.place, receiver.place)
+                if distance == FAR:
                     continue
-                delay_steps = LATE_STEPS
+                delay_steps += distance * LATE_STEPS
             self._post(receiver, event, delay_steps=delay_steps)
 
     def _send(self, sender: _Instance, peer: AuthorityIndex, message: AnyMessage) -> None:
         event = self._to_input(sender.author, message)
         for receiver in self._instances:
-            if event is not None and receiver.author == peer and receiver is not sender:
+            if event is not None and receiver.author == peer:
                 self._post(receiver, event, delay_steps=1)
 
     def _post(self, receiver: _Instance, event: Input, *, delay_steps: int) -> None:

@@ -8,6 +8,10 @@ from devnet.simulator.validators.ledger import ViolationError
 from primitives.ids import AuthorityIndex, Digest, Round
 
 
+class NoProgressError(Exception):
+    """An honest instance committed nothing new after the partitions; the message says which."""
+
+
 class Oracle:
     """Compares the honest instances after every effect; raises at the first difference.
 

@@ -36,6 +36,7 @@ class Ledger:
         self.alarms: Counter[AlarmKind] = Counter()
         self.equivocators: dict[tuple[Epoch, AuthorityIndex], None] = {}
         self.latencies_us: list[int] = []
+        self.leader_latencies_us: list[int] = []
         self.hops: list[int] = []
         self.newest_epoch = Epoch(0)
         self.commits: dict[Height, Digest] = {}
@@ -89,7 +90,10 @@ class Ledger:
                 continue
             proposed_us = self._proposed_us.pop(block.ref.digest, None)
             if proposed_us is not None:
-                self.latencies_us.append(self._scheduler.now_us - proposed_us)
+                latency_us = self._scheduler.now_us - proposed_us
+                self.latencies_us.append(latency_us)
+                if block.ref == sub_dag.commit.leader:
+                    self.leader_latencies_us.append(latency_us)
                 self.hops.append(clock_round - block.round)
 
     def note_evidence(self, node: int, context: EpochContext, effect: PublishEvidence) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from consensus.parameters import Tuning
 from consensus.signer import SigningState
 from primitives.order import quantile
 
@@ -61,8 +62,8 @@ def measure(simulation: "Simulation", *, violation: str | None, wall_s: float) -
         commits=len(ledger.commits),
         epochs=ledger.newest_epoch + 1,
         rounds=max(v.current.core.clock_round for v in simulation.validators.values()),
-        latency_delays_p50=_quantile(ledger.hops, 50),
-        latency_delays_max=max(ledger.hops, default=None),
+        latency_delays_p50=_quantile(_delays(simulation), 50),
+        latency_delays_max=max(_delays(simulation), default=None),
         latency_ms_p50=_ms(_quantile(latencies, 50)),
         latency_ms_p99=_ms(_quantile(latencies, 99)),
         recovery_ms=_ms(_recovery_us(simulation)),
@@ -81,6 +82,21 @@ def measure(simulation: "Simulation", *, violation: str | None, wall_s: float) -
     )
 
 
+def _delays(simulation: "Simulation") -> list[int]:
+    """Return commit latencies as message delays, rounded up.
+
+    With one fixed latency, no faults and no minimum delay they are elapsed time over latency;
+    otherwise causal hops: rounds from the block to the frontier that decided it.
+    """
+    scenario = simulation.scenario
+    name, _, one_way_ms = scenario.latency.partition(":")
+    is_exact = name == "fixed" and one_way_ms.isdigit() and int(one_way_ms) > 0
+    if not is_exact or scenario.faults != "none" or scenario.tuning.min_round_delay_ms:
+        return simulation.ledger.hops
+    one_way_us = int(one_way_ms) * 1000
+    return [-(-latency // one_way_us) for latency in simulation.ledger.latencies_us]
+
+
 def replay_command(scenario: "Scenario") -> str:
     """Return the command line that repeats a run."""
     words = [
@@ -93,6 +109,10 @@ def replay_command(scenario: "Scenario") -> str:
     words += [f"--powers {scenario.powers}"]
     if scenario.byzantine:
         words.append(f"--byzantine {scenario.byzantine}")
+    if scenario.tuning != Tuning():
+        words.append(f"--min-delay-ms {scenario.tuning.min_round_delay_ms}")
+    if scenario.pacemaker != "repaired":
+        words.append(f"--pacemaker {scenario.pacemaker}")
     if scenario.epoch_s is not None:
         words.append(f"--epoch-seconds {scenario.epoch_s}")
     return " ".join(words)

@@ -6,9 +6,12 @@ import traceback
 
 import msgspec
 
+from consensus.committee import EpochContext
 from consensus.events import Effect
+from consensus.pacemaker import Pacemaker
 from consensus.parameters import Parameters, Tuning
 from devnet.attacks.catalogue import attacker, parse_byzantine
+from devnet.attacks.jumper import JumpingPacemaker
 from devnet.simulator.kernel.clocks import NodeClock
 from devnet.simulator.kernel.disk import Disk
 from devnet.simulator.kernel.faults import FaultKind, draw_plan, draw_swarm, parse_faults
@@ -25,7 +28,7 @@ from devnet.simulator.validators.report import Report, measure
 from devnet.simulator.validators.store import SimulatedJournal
 from devnet.simulator.validators.validator import FromPeer, NodeInput, Validator, submit_payload
 from devnet.simulator.validators.wire import Wire
-from devnet.simulator.validators.world import World
+from devnet.simulator.validators.world import MakePacemaker, World
 from primitives.errors import ConfigurationError
 from primitives.ids import AuthorityIndex, Epoch
 
@@ -33,6 +36,13 @@ SECOND_US = 1_000_000
 WATCH_US = 1_000_000
 HEALED_SHARE = (2, 3)
 """The safety phase is the first two thirds of a run, the liveness phase the rest."""
+
+
+def _jumping(own: AuthorityIndex, context: EpochContext, tuning: Tuning) -> Pacemaker:
+    return JumpingPacemaker(context.committee, tuning)
+
+
+PACEMAKERS: dict[str, MakePacemaker | None] = {"repaired": None, "jumping": _jumping}
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +53,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         byzantine: `kind:count` pairs for `parse_byzantine`; `swarm` draws up to f.
         latency: text for `parse_latency`.
         powers: `equal` or `uneven`.
+        pacemaker: `repaired`, or `jumping` for the honest nodes to run without the repair.
         payload_per_s: items that every node's client submits each second.
     """
 
@@ -53,6 +64,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     byzantine: str = ""
     latency: str = "lan"
     powers: str = "equal"
+    pacemaker: str = "repaired"
     payload_per_s: int = 2
     epoch_s: int | None = None
     parameters: Parameters = Parameters(schedule_window=10, gc_depth=60)
@@ -104,6 +116,7 @@ class Simulation:
         # Known from the start, so that what was sent before healing is bounded too.
         self.network.gst_us = self.heal_at_us
         self.world.network = self.network
+        self.world.make_pacemaker = PACEMAKERS[scenario.pacemaker]
         self.validators: dict[int, Validator] = {}
         self.machines = [self._machine(node) for node in range(scenario.nodes)]
         self.nemesis = self._nemesis(budget - len(kinds))

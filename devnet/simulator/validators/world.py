@@ -17,7 +17,7 @@ from primitives.ids import AuthorityIndex, Epoch
 if TYPE_CHECKING:
     from devnet.simulator.kernel.network import Network
 
-MakePacemaker = Callable[[AuthorityIndex, EpochContext], Pacemaker | None]
+MakePacemaker = Callable[[AuthorityIndex, EpochContext, Tuning], Pacemaker]
 
 
 class World:
@@ -42,7 +42,9 @@ class World:
 
     def pacemaker(self, own: AuthorityIndex, context: EpochContext) -> Pacemaker | None:
         """Return the pacemaker for a node's core."""
-        return None if self.make_pacemaker is None else self.make_pacemaker(own, context)
+        return (
+            None if self.make_pacemaker is None else self.make_pacemaker(own, context, self.tuning)
+        )
 
     def next_context(self, context: EpochContext, store: SimulatedBlockStore) -> EpochContext:
         """Return the epoch that follows the last commit of a closed one."""

@@ -1,0 +1,90 @@
+"""Every fuzz target, briefly: its seeds get through, changes of them raise what is declared."""
+
+import itertools
+import random
+
+import pytest
+
+from primitives.errors import MalformedBytesError
+from tests.fuzz.__main__ import main
+from tests.fuzz.engine import Report, run_seeded
+from tests.fuzz.mutation import BYTES_MAX, mutate
+from tests.fuzz.targets import TARGETS, Target
+
+EXECUTIONS = {"core": 5}
+
+over_targets = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
+
+
+def run(target: Target, *, seed: int, executions: int) -> Report:
+    """Run a target so many times."""
+    ticks = itertools.count()
+    return run_seeded(
+        target,
+        seed=seed,
+        clock_s=lambda: next(ticks),
+        is_over=lambda count: count >= executions,
+    )
+
+
+@over_targets
+def test_seeds_get_through(target: Target) -> None:
+    assert all(target.feed(raw) for raw in target.seeds)
+
+
+@over_targets
+def test_bytes_of_a_peer_raise_nothing_but_what_is_declared(target: Target) -> None:
+    executions = EXECUTIONS.get(target.name, 400)
+    report = run(target, seed=1, executions=executions)
+    assert report.crash is None, str(report)
+    assert report.executions == executions
+
+
+@pytest.mark.slow
+@over_targets
+def test_many_bytes_of_a_peer_raise_nothing_but_what_is_declared(target: Target) -> None:
+    report = run(target, seed=2, executions=EXECUTIONS.get(target.name, 400) * 25)
+    assert report.crash is None, str(report)
+
+
+@over_targets
+def test_same_seed_makes_the_same_bytes(target: Target) -> None:
+    def changes(seed: int) -> list[bytes]:
+        dice = random.Random(seed)
+        return [mutate(target.seeds[0], dice=dice, seeds=target.seeds) for _ in range(20)]
+
+    assert changes(5) == changes(5)
+    assert len(set(changes(5))) > 10
+    assert all(len(raw) <= BYTES_MAX for raw in changes(6))
+
+
+def fragile(raw: bytes) -> None:
+    """Refuse most bytes and break on one of them."""
+    if b"\x07" in raw:
+        raise ValueError(raw)
+    raise MalformedBytesError("as declared")
+
+
+def test_crash_comes_with_the_bytes_that_cause_it() -> None:
+    target = Target("fragile", fragile, (MalformedBytesError,), (b"\x06",))
+    report = run(target, seed=1, executions=10_000)
+    assert report.crash is not None
+    assert b"\x07" in report.crash
+    assert "ValueError" in report.trace
+    assert report.crash.hex() in str(report)
+
+
+def test_command_line_runs_a_target_and_replays_bytes(capsys: pytest.CaptureFixture[str]) -> None:
+    raw = TARGETS["evidence"].seeds[0]
+    assert main(["--target", "evidence", "--input", raw.hex()]) == 0
+    assert main(["--target", "evidence", "--input", "c1"]) == 0
+    printed = capsys.readouterr().out
+    assert "got through" in printed
+    assert "refused as declared" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["seeded", "auto"])
+def test_command_line_fuzzes_every_target(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--target", "all", "--seconds", "6", "--engine", engine]) == 0
+    assert capsys.readouterr().out.count("ok") == len(TARGETS)
