@@ -17,7 +17,7 @@ seconds = $(or $(SECONDS),$(1))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test slow simulate sweep mutants fuzz bench devnet
+.PHONY: help setup check test slow simulate sweep twins mutants fuzz bench devnet
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ simulate: $(STAMP) ## one simulated network: SEED= NODES= SECONDS= FAULTS= BYZAN
 
 sweep: $(STAMP) ## many simulated networks with mixed faults: SEEDS=0:500
 	$(BIN)/python -m devnet.simulator sweep --seeds $(SEEDS)
+
+twins: $(STAMP) ## enumerate Twins scenarios in lock step: SECONDS=60 NODES=4
+	$(BIN)/python -m devnet.simulator twins --seconds $(call seconds,60) --nodes $(call nodes,4)
 
 mutants: $(STAMP) ## break one rule at a time and see the tests notice
 	$(BIN)/python -m tests.mutants

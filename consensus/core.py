@@ -52,7 +52,7 @@ from consensus.producer import Producer
 from consensus.recovery import Durable, replay
 from consensus.signer import Signer, SigningState
 from primitives.clock import Instant
-from primitives.errors import InvalidCommitError, LocalProtocolError
+from primitives.errors import InvalidCommitError
 from primitives.ids import AuthorityIndex, CommitIndex, Round
 from primitives.keys import PrivateKey
 
@@ -280,9 +280,9 @@ class Core:
 
     def _on_close_forced(self, event: EpochCloseForced) -> None:
         if event.index <= self.commit_index:
-            raise LocalProtocolError(
-                f"commit {self.commit_index} is past the forced close at {event.index}"
-            )
+            detail = f"commit {self.commit_index} is here, the close names {event.index}"
+            self._raise_alarm(AlarmKind.CLOSE_MISSED, detail)
+            return
         self._close_at = event.index
 
     def _on_timer(self, timer: Timer, now: Instant) -> None:

@@ -205,6 +205,7 @@ class AlarmKind(enum.Enum):
     FOREIGN_OWN_BLOCK = "a block of ours that our journal does not know: key shared or journal lost"
     JOURNAL_LOST = "no signer journal: nothing is signed before the next epoch"
     CERTIFIED_TWINS = "two certified blocks in one slot: more than f power is faulty"
+    CLOSE_MISSED = "a forced close came after the commit that it names: this node goes on"
     COMMIT_MISMATCH = "validity power votes for another commit than ours"
 
 

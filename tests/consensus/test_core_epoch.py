@@ -1,9 +1,8 @@
 """The end of an epoch: one commit closes it for all, nothing follows, and no payload is lost."""
 
-import pytest
-
 from consensus.committee import EpochContext, EpochSpan
 from consensus.events import (
+    AlarmKind,
     BlocksReceived,
     BlocksRequested,
     CloseEpoch,
@@ -13,13 +12,13 @@ from consensus.events import (
     Origin,
     PayloadReturned,
     PayloadSubmitted,
+    RaiseAlarm,
     Send,
     StoreBlocks,
     Timer,
     TimerFired,
 )
 from consensus.parameters import Parameters
-from primitives.errors import LocalProtocolError
 from primitives.ids import AuthorityIndex, CommitIndex, Epoch, TimestampMs
 from tests.consensus.lockstep import EPOCH_START_MS, Network, Seat
 from tests.dsl.committee import context_of
@@ -164,8 +163,9 @@ def test_close_that_is_past_cannot_be_forced() -> None:
     network.run_until_commit(3)
     seat = network.seats[0]
     done = len(seat.delivered)
-    with pytest.raises(LocalProtocolError):
-        seat.feed(EpochCloseForced(CommitIndex(done)))
+    (alarm,) = seat.feed(EpochCloseForced(CommitIndex(done)))
+    assert isinstance(alarm, RaiseAlarm)
+    assert alarm.kind is AlarmKind.CLOSE_MISSED
     seat.feed(EpochCloseForced(CommitIndex(done + 1)))
     network.run(network.now_ms + 1_000)
     assert len(seat.delivered) == done + 1

@@ -15,6 +15,7 @@ SCHEDULE: Final = "consensus/schedule.py"
 
 SITUATIONS: Final = "tests/consensus/committer/"
 DIFFERENTIAL: Final = "tests/consensus/committer/test_differential.py"
+TWINS: Final = "tests/devnet/simulator/twins/test_enumerator.py"
 
 MUTANTS: Final = (
     Mutant(
@@ -23,7 +24,7 @@ MUTANTS: Final = (
         old="for bit, authors in slot.certifiers.items():",
         new="for bit, authors in ((b, voting.authors_of(v)) for b, v in slot.voters.items()):",
         claim="a quorum of certificates commits, not a quorum of votes (three rounds)",
-        suites=(DIFFERENTIAL, SITUATIONS + "test_partial_round.py"),
+        suites=(DIFFERENTIAL, SITUATIONS + "test_partial_round.py", TWINS),
     ),
     Mutant(
         name="votes-for-the-slot",
@@ -37,7 +38,7 @@ MUTANTS: Final = (
                     self.voters[bit] = self.voters.get(bit, 0) | 1 << vertex.bit
 """,
         claim="a vote is for the exact block, not for its slot",
-        suites=(DIFFERENTIAL, SITUATIONS + "test_equivocation.py"),
+        suites=(DIFFERENTIAL, SITUATIONS + "test_equivocation.py", TWINS),
     ),
     Mutant(
         name="skip-on-validity",
@@ -45,7 +46,7 @@ MUTANTS: Final = (
         old="if committee.is_quorum(slot.blames):",
         new="if committee.power_of(slot.blames) >= committee.validity:",
         claim="only a quorum of blames skips, f + 1 do not",
-        suites=(DIFFERENTIAL, SITUATIONS + "test_direct_skip.py"),
+        suites=(DIFFERENTIAL, SITUATIONS + "test_direct_skip.py", TWINS),
     ),
     Mutant(
         name="blames-count-blocks",
@@ -126,7 +127,7 @@ MUTANTS: Final = (
         old="            if twins >> place & 1:\n",
         new="            if False:\n",
         claim="a twin's vote has the power of its author",
-        suites=(DIFFERENTIAL, SITUATIONS + "test_equivocation.py"),
+        suites=(DIFFERENTIAL, SITUATIONS + "test_equivocation.py", TWINS),
     ),
     Mutant(
         name="weak-links-not-followed",
@@ -142,7 +143,7 @@ MUTANTS: Final = (
         old="    return vertex.author, vertex.digest\n",
         new='    return vertex.author, Digest(b"")\n',
         claim="twins are delivered in an order that arrival does not change",
-        suites=(DIFFERENTIAL, "tests/consensus/test_dag.py"),
+        suites=(DIFFERENTIAL, "tests/consensus/test_dag.py", TWINS),
     ),
     Mutant(
         name="gc-by-local-frontier",

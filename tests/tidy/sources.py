@@ -56,7 +56,8 @@ def project_paths(folder: Path = ROOT) -> Iterator[Path]:
     """Yield the files that belong to the project, whether or not they are committed yet."""
     for path in sorted(folder.iterdir()):
         if path.is_file():
-            yield path
+            if not path.name.startswith(".coverage"):
+                yield path
         elif path.is_dir() and not _is_generated(path.name):
             yield from project_paths(path)
 
