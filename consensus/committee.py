@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from consensus.parameters import Parameters
+from consensus.parameters import WAVE_LENGTH, Parameters
 from primitives.errors import ConfigurationError
 from primitives.hashing import Domain, tagged_hash
 from primitives.ids import (
@@ -118,6 +118,7 @@ class EpochContext:
                 f"leaders_per_round is {parameters.leaders_per_round}, "
                 f"must be 1 to the committee size {committee.size}"
             )
+        _check_parameters(parameters)
         self.chain_id = chain_id
         self.epoch = epoch
         self.committee = committee
@@ -129,6 +130,18 @@ class EpochContext:
         self.genesis_digest = tagged_hash(Domain.CHAIN, encode(facts))
         self.seed = tagged_hash(Domain.EPOCH_SEED, self.genesis_digest)
         self.genesis_commit_index = CommitIndex(0)
+
+
+def _check_parameters(parameters: Parameters) -> None:
+    if parameters.gc_depth < WAVE_LENGTH:
+        raise ConfigurationError(f"gc_depth is {parameters.gc_depth}, least is {WAVE_LENGTH}")
+    if parameters.schedule_window < 1:
+        raise ConfigurationError(f"schedule_window is {parameters.schedule_window}, least is 1")
+    if parameters.transaction_bytes_max > parameters.payload_bytes_max:
+        raise ConfigurationError(
+            f"transaction_bytes_max {parameters.transaction_bytes_max} exceeds "
+            f"payload_bytes_max {parameters.payload_bytes_max}: such an item would fit no block"
+        )
 
 
 def _check_authorities(authorities: tuple[Authority, ...]) -> None:

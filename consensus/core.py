@@ -222,7 +222,7 @@ class Core:
 
     def _on_boot(self, now: Instant) -> None:
         if self._signer.state is SigningState.ABSTAINING:
-            self._raise_alarm(AlarmKind.JOURNAL_LOST, "asked to boot without a signer journal")
+            self._raise_alarm(AlarmKind.JOURNAL_LOST, "the signer journal is lost or fenced")
         self._producer.note_clock(now)
         last = self._producer.last_block
         may_sign = self._signer.state is not SigningState.ABSTAINING
@@ -463,7 +463,9 @@ class Core:
         mine = self._intake.dag.round(block.round).by_bit[self._own]
         is_twin = mine is not None and mine.ref != block.ref
         if is_twin or self._signer.is_foreign(block):
-            self._signer.abstain()
+            if self._signer.state is not SigningState.ABSTAINING:
+                # Durable, or the next boot would take the block for our own and sign on.
+                self._outbox.journal(self._signer.fence(block))
             self._raise_alarm(AlarmKind.FOREIGN_OWN_BLOCK, f"round {block.round}")
 
     def _halt(self, kind: AlarmKind, detail: str) -> None:

@@ -59,6 +59,10 @@ class Outbox:
         self._staged.journal.append(entry)
         self._staged.broadcasts.append(Broadcast(block))
 
+    def journal(self, entry: JournalEntry) -> None:
+        """Stage a journal entry of its own."""
+        self._staged.journal.append(entry)
+
     def commit(self, ordered: OrderedCommit) -> None:
         """Stage a commit after the blocks staged so far; deliver it once it is durable."""
         self._flush_blocks()

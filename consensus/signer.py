@@ -9,11 +9,14 @@ restored backups and a second process with our key. Source: EIP-3076; Sui issues
 
 import enum
 
-from consensus.block import Block, Header, sign_block
+from consensus.block import INT64_MAX, Block, Header, sign_block
 from consensus.committee import EpochContext
 from consensus.events import JournalEntry
 from primitives.ids import AuthorityIndex, Round
 from primitives.keys import PrivateKey
+
+FENCE_ROUND = Round(INT64_MAX)
+"""A journal entry of this round forbids every further signature in its epoch."""
 
 
 class SigningState(enum.Enum):
@@ -54,7 +57,7 @@ class Signer:
         self._answered = 1 << own
         self.watermark = watermark
         self.state = SigningState.ASKING
-        if journal is StoredJournal.LOST:
+        if journal is StoredJournal.LOST or watermark == FENCE_ROUND:
             self.state = SigningState.ABSTAINING
         else:
             self._conclude()
@@ -76,8 +79,13 @@ class Signer:
         return block.round > self.watermark
 
     def abstain(self) -> None:
-        """Sign nothing more in this epoch."""
+        """Sign nothing more in this life."""
         self.state = SigningState.ABSTAINING
+
+    def fence(self, block: Block) -> JournalEntry:
+        """Abstain, and return the journal entry that makes it last for the whole epoch."""
+        self.abstain()
+        return JournalEntry(self._epoch, FENCE_ROUND, block.ref.digest)
 
     def sign(self, header: Header, payload: tuple[bytes, ...]) -> tuple[Block, JournalEntry]:
         """Sign an own header and raise the watermark.

@@ -128,3 +128,16 @@ def test_genesis_and_seed_bind_everything_agreed(other: EpochContext) -> None:
 
 def test_equal_facts_have_equal_genesis() -> None:
     assert _epoch().genesis_digest == _epoch().genesis_digest
+
+
+@pytest.mark.parametrize(
+    ("parameters", "word"),
+    [
+        (Parameters(gc_depth=2), "gc_depth"),
+        (Parameters(schedule_window=0), "schedule_window"),
+        (Parameters(transaction_bytes_max=9, payload_bytes_max=8), "payload_bytes_max"),
+    ],
+)
+def test_parameters_that_cannot_work_are_refused(parameters: Parameters, word: str) -> None:
+    with pytest.raises(ConfigurationError, match=word):
+        context_of((1,) * 4, parameters=parameters)

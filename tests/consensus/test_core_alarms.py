@@ -7,6 +7,7 @@ from consensus.committee import EpochContext
 from consensus.core import Core
 from consensus.events import (
     AlarmKind,
+    AppendJournal,
     BlocksReceived,
     BlocksRequested,
     Booted,
@@ -28,7 +29,7 @@ from consensus.evidence import verify_evidence
 from consensus.parameters import Parameters
 from consensus.recovery import EMPTY_STATE, Durable
 from consensus.schedule import first_schedule
-from consensus.signer import SigningState, StoredJournal
+from consensus.signer import FENCE_ROUND, SigningState, StoredJournal
 from primitives.ids import AuthorityIndex, Round
 from tests.consensus.builders import Forge, at, boot, core_of, digest_of, flat, refs_of, vote
 from tests.consensus.lockstep import Network, assert_prefix_agreement
@@ -104,6 +105,17 @@ def test_answer_with_a_foreign_own_block_stops_the_boot() -> None:
         effects += core.handle(LatestAnswered(AuthorityIndex(peer), None), now=at(0))
     assert alarms(effects) == [AlarmKind.FOREIGN_OWN_BLOCK]
     assert core.signing_state is SigningState.ABSTAINING
+
+
+def test_abstention_for_a_foreign_own_block_outlives_a_restart() -> None:
+    core = core_of(CONTEXT)
+    core.handle(Booted(), now=at(0))
+    effects = core.handle(LatestAnswered(PEER, FORGE.block(1, 0)), now=at(0))
+    (entry,) = [one for e in effects if isinstance(e, AppendJournal) for one in e.entries]
+    assert entry.round == FENCE_ROUND
+    again = core_of(CONTEXT, durable=Durable(state=EMPTY_STATE, watermark=entry.round))
+    assert again.signing_state is SigningState.ABSTAINING
+    assert alarms(again.handle(Booted(), now=at(0))) == [AlarmKind.JOURNAL_LOST]
 
 
 def test_answer_with_a_block_of_our_journal_gives_us_our_block_back() -> None:

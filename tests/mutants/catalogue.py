@@ -5,6 +5,7 @@ A row is added here, and nowhere else. `old` must occur exactly once in its file
 
 from typing import Final
 
+from tests.mutants.core_rows import CORE_MUTANTS
 from tests.mutants.mutant import Mutant
 
 COMMITTER: Final = "consensus/committer.py"
@@ -230,4 +231,5 @@ leaders=self.schedule.leaders)
         claim="votes for what GC may have taken from one node count at none",
         suites=("tests/consensus/test_reputation.py",),
     ),
+    *CORE_MUTANTS,
 )
