@@ -14,7 +14,7 @@ from consensus.committee import (
 from consensus.parameters import Parameters
 from primitives.errors import ConfigurationError
 from primitives.ids import ChainId, Digest, Epoch, Power, TimestampMs
-from tests.dsl.committee import committee_of, key_of, over_committees
+from tests.dsl.committee import committee_of, context_of, key_of, over_committees
 
 Powers = tuple[int, ...]
 quick = settings(deadline=None, max_examples=100, database=None)

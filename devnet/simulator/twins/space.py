@@ -4,9 +4,8 @@ A scenario fixes, for each of the first rounds, who leads it and which instances
 other's blocks of it. The leaders follow from the epoch seed and nothing else, so they are
 enumerated as chains, as many as there are leader sequences; being drawn, about 63 % of the
 sequences occur in the whole space. A partition puts every instance at one of three places in a
-line: blocks reach the own place in time, the next one late, and the far one not at all. Two groups
-alone cannot set a leader's voters against a quorum without it; prototypes that had only these
-needed a hundred times the scenarios to find a skip on f + 1 blames.
+line: blocks reach the own place in time, the next one late, and the far one not at all. With two
+groups alone, skipping on f + 1 blames was not found in 500 scenarios; like this, in 57.
 """
 
 import hashlib
