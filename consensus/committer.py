@@ -188,6 +188,8 @@ class Committer:
 
         The same view gives the same answer however often and whenever it is asked.
         """
+        if not self._may_be_ripe():
+            return []
         order = self._open_slots()
         for place in range(len(order) - 1, -1, -1):
             number, offset = order[place]
@@ -228,6 +230,30 @@ class Committer:
         """Tell whether every leader slot of a round has an accepted block."""
         authors = self._dag.round(number).authors
         return all(authors >> author & 1 for author in self._leaders(number))
+
+    def _may_be_ripe(self) -> bool:
+        """Tell whether a look at all open slots may yield anything; most blocks decide nothing.
+
+        Nothing comes out before the slot after the cursor is decided. That takes a quorum that
+        certifies or blames it, or an anchor, which a quorum certifies in its turn. Twins are
+        always looked at, as two that are certified raise the alarm from any slot.
+        """
+        dag, committee = self._dag, self._committee
+        number, offset = self._next_slot()
+        if number <= dag.twins_round or number + 2 * WAVE_LENGTH <= dag.highest_round + 1:
+            return True
+        if committee.is_quorum(dag.round(number + WAVE_LENGTH - 1).authors):
+            return True
+        voting = dag.round(number + 1)
+        if not committee.is_quorum(voting.authors):
+            return False
+        slot = self._slot(number, offset)
+        slot.count_votes(dag.round(number).slot(slot.author), voting)
+        return committee.is_quorum(slot.blames)
+
+    def _next_slot(self) -> tuple[int, int]:
+        number, offset = self.cursor
+        return (number, offset + 1) if offset + 1 < self._per_round else (number + 1, 0)
 
     def _open_slots(self) -> list[tuple[int, int]]:
         """List the slots after the cursor that the DAG could decide, in order."""

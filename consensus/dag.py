@@ -74,17 +74,19 @@ class RoundVertices:
         arrivals: vertices in the order of acceptance; only ever appended to, so that tallies
             can resume where they stopped.
         by_bit: vertex of each bit; None where an author has no block yet.
+        digests: theirs, side by side, as a look at a hundred vertices is a hundred cache misses.
         authors: mask of the authors with at least one block.
         committed: mask of the committed vertices.
     """
 
-    __slots__ = ("_size", "_twin_authors", "arrivals", "authors", "by_bit", "committed")
+    __slots__ = ("_size", "_twin_authors", "arrivals", "authors", "by_bit", "committed", "digests")
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._twin_authors: list[AuthorityIndex] = []
         self.arrivals: list[Vertex] = []
         self.by_bit: list[Vertex | None] = [None] * size
+        self.digests: list[Digest | None] = [None] * size
         self.authors = 0
         self.committed = 0
 
@@ -96,9 +98,11 @@ class RoundVertices:
         """Add a vertex that was built with `next_bit` of its author."""
         if vertex.bit < self._size:
             self.by_bit[vertex.bit] = vertex
+            self.digests[vertex.bit] = vertex.digest
             self.authors |= 1 << vertex.bit
         else:
             self.by_bit.append(vertex)
+            self.digests.append(vertex.digest)
             self._twin_authors.append(vertex.author)
         self.arrivals.append(vertex)
 
@@ -145,6 +149,7 @@ class Dag:
 
     Attributes:
         accepted_count: vertices ever added; tells whether anything is new.
+        twins_round: the highest round in which an author has more than one block; 0 for none.
     """
 
     def __init__(self, size: int) -> None:
@@ -156,6 +161,7 @@ class Dag:
         self._empty = RoundVertices(size)
         self.gc_round = Round(0)
         self.highest_round = Round(0)
+        self.twins_round = Round(0)
         self.accepted_count = 0
 
     def __len__(self) -> int:
@@ -196,19 +202,17 @@ class Dag:
         """Look every ancestor of a block up, once."""
         floor = self.gc_round
         parent_round = block.ref.round - 1
-        row = self.round(parent_round).by_bit
+        digests = self.round(parent_round).digests
         bits = self._bits
         parents = 0
         weak: list[tuple[int, int]] = []
         missing: list[BlockRef] = []
         for ref in block.header.ancestors:
-            # Nearly all are the first block of their slot in the round before. The digest comes
-            # first: with few exceptions it alone tells that this ref is another.
-            vertex = row[ref.author]
-            if vertex is not None and vertex.digest == ref.digest and vertex.round == ref.round:
+            # Nearly all are the first block of their slot in the round before.
+            number = ref.round
+            if ref.digest == digests[ref.author] and number == parent_round:
                 parents |= bits[ref.author]
                 continue
-            number = ref.round
             if number <= floor:
                 continue
             vertex = self.get(ref)
@@ -233,6 +237,8 @@ class Dag:
             row = self._rounds[ref.round] = RoundVertices(self._size)
         vertex = Vertex(block, bit=row.next_bit(ref.author), parents=links.parents, weak=links.weak)
         row.append(vertex)
+        if vertex.bit != ref.author:
+            self.twins_round = max(self.twins_round, ref.round)
         self._by_digest[vertex.digest] = vertex
         self.accepted_count += 1
         latest = self._latest[vertex.author]

@@ -68,11 +68,12 @@ class Intake:
     def offer(self, block: Block, peer: AuthorityIndex, *, origin: Origin, now: Instant) -> bool:
         """Queue a block if the ingress rules let it in; tell whether it was let in."""
         ref = block.ref
-        if ref.round <= self.dag.gc_round or self.knows(ref):
+        is_first = self._is_first(ref)
+        if ref.round <= self.dag.gc_round or (not is_first and self.knows(ref)):
             if self.watch.expects(ref):
                 self._observe(block, [])
             return False
-        slot = self._slot_blocks(ref)
+        slot = [] if is_first else self._slot_blocks(ref)
         if slot or self.watch.expects(ref):
             self._observe(block, slot)
         is_needed = ref in self.suspension.wanted or ref in self.required
@@ -152,6 +153,14 @@ class Intake:
         evidence = self.watch.observe(block, slot)
         if evidence is not None:
             self._evidence.append((block.author, evidence))
+
+    def _is_first(self, ref: BlockRef) -> bool:
+        """Tell of most blocks, quickly, that neither they nor twins of theirs are here."""
+        return (
+            self.dag.round(ref.round).by_bit[ref.author] is None
+            and (ref.round, ref.author) not in self._queued
+            and not self.suspension.holds(ref.author)
+        )
 
     def _slot_blocks(self, ref: BlockRef) -> list[Block]:
         """Return what fills a slot, queued blocks too: twins may come in one message."""

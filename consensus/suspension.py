@@ -46,6 +46,10 @@ class Suspension:
         waiting = self._waiting.get(ref)
         return None if waiting is None else waiting.block
 
+    def holds(self, author: AuthorityIndex) -> bool:
+        """Tell whether any block of an author is suspended."""
+        return bool(self._by_author[author])
+
     def of_author(self, author: AuthorityIndex) -> list[Block]:
         """Return the suspended blocks of one author."""
         return [self._waiting[ref].block for ref in self._by_author[author]]

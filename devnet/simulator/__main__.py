@@ -1,5 +1,12 @@
 """Start the simulator's command line."""
 
-from devnet.simulator.cli import app
+import sys
 
-app(prog_name="python -m devnet.simulator")
+from devnet.simulator.cli import app
+from primitives.errors import HanseError
+
+try:
+    app(prog_name="python -m devnet.simulator")
+except HanseError as error:
+    sys.stderr.write(f"error: {error}\n")
+    sys.exit(2)

@@ -16,6 +16,7 @@ def render_report(report: Report) -> None:
     for name, value in _rows(report):
         table.add_row(name, value)
     console.print(table)
+    console.print(f"trace hash: {report.trace_hash}", soft_wrap=True, highlight=False)
     console.print(f"replay: {report.replay}", soft_wrap=True, highlight=False)
 
 
@@ -36,7 +37,6 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("alarms", _pairs(report.alarms)),
         ("peers reported", _pairs(report.reports)),
         ("messages, events", f"{report.messages}, {report.events}"),
-        ("trace hash", report.trace_hash),
     ]
 
 
