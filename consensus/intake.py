@@ -20,6 +20,9 @@ from consensus.threshold_clock import ThresholdClock
 from primitives.clock import Instant
 from primitives.ids import AuthorityIndex, Round
 
+ACCEPTED_PER_SLOT_MAX = 2
+"""Blocks of one slot that come in without being an ancestor of another block."""
+
 
 class Intake:
     """Owns the DAG and everything that feeds it.
@@ -144,10 +147,23 @@ class Intake:
         return block, peer
 
     def _may_enter(self, block: Block, slot: list[Block], origin: Origin, now: Instant) -> bool:
-        if slot or block.ref.round > self.dag.highest_round + self._round_ahead_max:
+        if block.ref.round > self.dag.highest_round + self._round_ahead_max:
+            return False
+        if slot and not self._fills_slot(block, slot, origin):
             return False
         ahead_ms = block.header.timestamp_ms - now.wall_ms
         return origin is not Origin.STREAM or ahead_ms <= self._tuning.drift_max_ms
+
+    def _fills_slot(self, block: Block, slot: list[Block], origin: Origin) -> bool:
+        """Tell whether a twin may come in: relayed, ready to be accepted, the second at most.
+
+        Whoever relays it decided with it. Where the others closed the epoch no new block will
+        ever name it, and a forged twin that waits in its slot would lock this node out of the
+        closing commit for good.
+        """
+        suspended = self.suspension.slot(block.round, block.author)
+        is_full = len(slot) - len(suspended) >= ACCEPTED_PER_SLOT_MAX
+        return origin is Origin.RELAYED and not is_full and not self.dag.missing(block)
 
     def _observe(self, block: Block, slot: list[Block]) -> None:
         evidence = self.watch.observe(block, slot)

@@ -132,11 +132,10 @@ def test_collection_releases_what_waited_for_old_ancestors() -> None:
     assert drained(intake) == [rounds[2][0]]
 
 
-@pytest.mark.parametrize("origin", Origin)
-def test_twin_is_refused_and_proven(origin: Origin) -> None:
+def test_twin_from_the_stream_is_refused_and_proven() -> None:
     block, twin = (FORGE.block(1, 1, timestamp_ms=stamp) for stamp in (0, 1))
     intake = intake_of([block])
-    assert not offer(intake, twin, origin=origin)
+    assert not offer(intake, twin, origin=Origin.STREAM)
     ((author, _),) = intake.take_evidence()
     assert author == 1
     assert intake.take_evidence() == []
@@ -153,14 +152,27 @@ def test_twin_of_a_suspended_block_is_refused_and_proven() -> None:
     assert [author for author, _ in intake.take_evidence()] == [1]
 
 
-def test_twins_of_one_message_are_capped_and_proven() -> None:
+def test_relayed_twins_of_one_message_are_capped_and_proven() -> None:
     block, twin, third = (FORGE.block(1, 1, timestamp_ms=stamp) for stamp in (0, 1, 2))
     intake = intake_of()
     assert offer(intake, block)
-    assert not offer(intake, twin)
+    assert offer(intake, twin)
     assert not offer(intake, third)
-    assert drained(intake) == [block]
+    assert drained(intake) == [block, twin]
     assert [author for author, _ in intake.take_evidence()] == [1]
+
+
+def test_relayed_block_is_accepted_though_a_forged_twin_waits_in_its_slot() -> None:
+    refs = [phantom(1, author) for author in range(4)]
+    forged = FORGE.block(2, 1, refs, timestamp_ms=1)
+    parents = FORGE.layer(1, [])
+    real = FORGE.block(2, 1, refs_of([parents[1], parents[0], *parents[2:]]))
+    intake = intake_of(parents)
+    offer(intake, forged)
+    assert drained(intake) == []
+    assert not offer(intake, real, origin=Origin.STREAM)
+    assert offer(intake, real, origin=Origin.RELAYED)
+    assert drained(intake) == [real]
 
 
 def test_twin_that_others_built_on_is_accepted() -> None:
@@ -241,7 +253,7 @@ def test_block_that_a_report_named_is_let_in_if_its_slot_is_free() -> None:
     report_on(intake, block, twin)
     assert offer(intake, twin)
     assert drained(intake) == [twin]
-    assert not offer(intake, block)
+    assert not offer(intake, block, origin=Origin.STREAM)
     assert [author for author, _ in intake.take_evidence()] == [1]
 
 

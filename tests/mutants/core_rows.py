@@ -52,8 +52,8 @@ CORE_MUTANTS: Final = (
     Mutant(
         name="no-round-ceiling",
         file="consensus/intake.py",
-        old="if slot or block.ref.round > self.dag.highest_round + self._round_ahead_max:",
-        new="if slot:",
+        old="if block.ref.round > self.dag.highest_round + self._round_ahead_max:",
+        new="if block.ref.round > self.dag.highest_round + 2**62:",
         claim="blocks of the far future stay out",
         suites=(TESTS + "test_intake.py",),
         breaks=Breaks.LIVENESS,
