@@ -67,6 +67,7 @@ def run(name: str, measure_rows: MeasureRows, arguments: Sequence[str] | None = 
     """Read the flags, measure, and print.
 
     Args:
+        name: of the module in this folder.
         measure_rows: takes whether a rough answer within a minute will do.
         arguments: those of the command line by default.
     """
