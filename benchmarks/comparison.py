@@ -8,8 +8,11 @@ import argparse
 from collections.abc import Callable, Sequence
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.table import Table
+
+TABLE_COLUMNS = 132
 
 MeasureRows = Callable[[bool], Sequence["Row"]]
 
@@ -76,13 +79,17 @@ def run(name: str, measure_rows: MeasureRows, arguments: Sequence[str] | None = 
     parser.add_argument("--json", action="store_true", help="print one object as the last line")
     flags = parser.parse_args(arguments)
     rows = tuple(measure_rows(flags.quick))
-    Console().print(_table(name, rows))
+    console = Console()
+    if not console.is_terminal:
+        # A pipe is taken for 80 columns wide, which breaks most cells in two.
+        console = Console(width=TABLE_COLUMNS)
+    console.print(_table(name, rows))
     if flags.json:
         print(msgspec.json.encode(Outcome(name, rows)).decode())
 
 
 def _table(name: str, rows: Sequence[Row]) -> Table:
-    table = Table(title=name, title_justify="left")
+    table = Table(title=name, title_justify="left", box=box.SIMPLE)
     for heading in ("case", "unit", "ours", "peer or limit", "its figure", "ratio", "goal", "met"):
         is_number = heading in {"ours", "its figure", "ratio", "goal"}
         table.add_column(heading, justify="right" if is_number else "left")

@@ -148,6 +148,11 @@ class Subject:
             durable=Durable(state=EMPTY_STATE),
         )
 
+    @property
+    def memory(self) -> dict[str, int]:
+        """Return the sizes of what the core keeps."""
+        return self._core.memory
+
     def boot(self, peers: Iterable[AuthorityIndex]) -> None:
         """Start, and hear from everybody that we never signed anything."""
         self.handle_all([Booted(), *(LatestAnswered(peer, None) for peer in peers)])

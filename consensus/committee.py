@@ -69,6 +69,8 @@ class Committee:
 
     def is_quorum(self, author_mask: int) -> bool:
         """Tell whether the authors in `author_mask` hold at least N - f power."""
+        if self._uniform_power:
+            return author_mask.bit_count() * self._uniform_power >= self.quorum
         return self.power_of(author_mask) >= self.quorum
 
 

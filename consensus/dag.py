@@ -11,7 +11,7 @@ test, a certificate one AND, and the power of a set is a table lookup once twin 
 back onto their authors (`RoundVertices.authors_of`), so that no author counts twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from consensus.block import Block, BlockRef
 from primitives.ids import AuthorityIndex, Digest, Round
@@ -74,19 +74,19 @@ class RoundVertices:
         arrivals: vertices in the order of acceptance; only ever appended to, so that tallies
             can resume where they stopped.
         by_bit: vertex of each bit; None where an author has no block yet.
-        digests: theirs, side by side, as a look at a hundred vertices is a hundred cache misses.
+        refs: theirs, side by side, as a look at a hundred vertices is a hundred cache misses.
         authors: mask of the authors with at least one block.
         committed: mask of the committed vertices.
     """
 
-    __slots__ = ("_size", "_twin_authors", "arrivals", "authors", "by_bit", "committed", "digests")
+    __slots__ = ("_size", "_twin_authors", "arrivals", "authors", "by_bit", "committed", "refs")
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._twin_authors: list[AuthorityIndex] = []
         self.arrivals: list[Vertex] = []
         self.by_bit: list[Vertex | None] = [None] * size
-        self.digests: list[Digest | None] = [None] * size
+        self.refs: list[BlockRef | None] = [None] * size
         self.authors = 0
         self.committed = 0
 
@@ -98,11 +98,11 @@ class RoundVertices:
         """Add a vertex that was built with `next_bit` of its author."""
         if vertex.bit < self._size:
             self.by_bit[vertex.bit] = vertex
-            self.digests[vertex.bit] = vertex.digest
+            self.refs[vertex.bit] = vertex.ref
             self.authors |= 1 << vertex.bit
         else:
             self.by_bit.append(vertex)
-            self.digests.append(vertex.digest)
+            self.refs.append(vertex.ref)
             self._twin_authors.append(vertex.author)
         self.arrivals.append(vertex)
 
@@ -154,9 +154,10 @@ class Dag:
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._everyone = (1 << size) - 1
         self._bits = tuple(1 << author for author in range(size))
         self._by_digest: dict[Digest, Vertex] = {}
-        self._rounds: dict[Round, RoundVertices] = {}
+        self._rounds: dict[int, RoundVertices] = {}
         self._latest: list[Vertex | None] = [None] * size
         self._empty = RoundVertices(size)
         self.gc_round = Round(0)
@@ -177,7 +178,7 @@ class Dag:
 
     def round(self, number: int) -> RoundVertices:
         """Return the vertices of a round; an empty value where there are none."""
-        return self._rounds.get(Round(number), self._empty)
+        return self._rounds.get(number, self._empty)
 
     def latest(self, author: AuthorityIndex) -> Vertex | None:
         """Return the author's accepted vertex of the highest round (the first of twins)."""
@@ -200,19 +201,24 @@ class Dag:
 
     def resolve(self, block: Block) -> Links:
         """Look every ancestor of a block up, once."""
-        floor = self.gc_round
+        ancestors = block.header.ancestors
         parent_round = block.ref.round - 1
-        digests = self.round(parent_round).digests
-        bits = self._bits
+        refs = self.round(parent_round).refs
+        if len(ancestors) == self._size:
+            # Often a block names everybody, in the order that a header must have.
+            own = block.ref.author
+            if [*ancestors] == [refs[own], *refs[:own], *refs[own + 1 : self._size]]:
+                return Links(parents=self._everyone, weak=(), missing=[])
+        floor, bits = self.gc_round, self._bits
         parents = 0
         weak: list[tuple[int, int]] = []
         missing: list[BlockRef] = []
-        for ref in block.header.ancestors:
+        for ref in ancestors:
             # Nearly all are the first block of their slot in the round before.
-            number = ref.round
-            if ref.digest == digests[ref.author] and number == parent_round:
+            if refs[ref.author] == ref:
                 parents |= bits[ref.author]
                 continue
+            number = ref.round
             if number <= floor:
                 continue
             vertex = self.get(ref)
@@ -294,7 +300,7 @@ class Dag:
         """Forget every round up to `gc_round`; return the vertices that were not committed."""
         lost = []
         for number in range(self.gc_round + 1, gc_round + 1):
-            row = self._rounds.pop(Round(number), None)
+            row = self._rounds.pop(number, None)
             if row is None:
                 continue
             for vertex in row.arrivals:
@@ -308,6 +314,21 @@ class Dag:
         """Yield the vertices of rounds above `number`, lower rounds first."""
         for candidate in range(max(number, self.gc_round) + 1, self.highest_round + 1):
             yield from self.round(candidate).arrivals
+
+    def beyond(self, frontier: Sequence[int]) -> Iterator[Vertex]:
+        """Yield the vertices above the round that `frontier` has for their author, in order.
+
+        Most rounds hold nothing new: they are above what a silent author had, and no other.
+        """
+        rising = sorted(zip(frontier, self._bits, strict=True))
+        place = lacking = 0
+        for number in range(max(rising[0][0], self.gc_round) + 1, self.highest_round + 1):
+            while place < len(rising) and rising[place][0] < number:
+                lacking |= rising[place][1]
+                place += 1
+            row = self.round(number)
+            if row.authors & lacking:
+                yield from (v for v in row.arrivals if frontier[v.author] < number)
 
 
 def _slot_order(vertex: Vertex) -> tuple[AuthorityIndex, Digest]:

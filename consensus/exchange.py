@@ -127,10 +127,10 @@ class Exchange:
         listed = dict.fromkeys(vertex.digest for vertex in known)
         room = self._tuning.fetch_blocks_max - len(known)
         extras: list[Vertex] = []
-        for vertex in self._dag.above(min(frontier)):
+        for vertex in self._dag.beyond(frontier):
             if len(extras) >= room:
                 break
-            if vertex.round > frontier[vertex.author] and vertex.digest not in listed:
+            if vertex.digest not in listed:
                 extras.append(vertex)
         return extras
 

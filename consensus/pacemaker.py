@@ -111,6 +111,12 @@ class Pacemaker:
         """Tell whether C1 holds: a block made now can vote, and certify or witness a skip."""
         return has_leaders and has_opinions
 
+    def soonest_ms(self, *, now_ms: int, last_proposal_ms: int, is_late: bool) -> int:
+        """Return before when no proposal is due, whatever else holds."""
+        if is_late:
+            return now_ms
+        return max(now_ms, last_proposal_ms + self._tuning.min_round_delay_ms)
+
     def due_ms(
         self, target: Round, *, now_ms: int, last_proposal_ms: int, is_late: bool, can_serve: bool
     ) -> int:
@@ -118,13 +124,13 @@ class Pacemaker:
 
         `is_late` is condition C3, `can_serve` condition C1; C2 is reckoned here.
         """
-        if is_late:
-            return now_ms
-        earliest_ms = last_proposal_ms + self._tuning.min_round_delay_ms
-        if not can_serve:
-            timeout_ms = self.ready_ms(target, now_ms=now_ms) + 2 * self.delta_ms
-            earliest_ms = max(earliest_ms, timeout_ms)
-        return max(now_ms, earliest_ms)
+        soonest_ms = self.soonest_ms(
+            now_ms=now_ms, last_proposal_ms=last_proposal_ms, is_late=is_late
+        )
+        if is_late or can_serve:
+            return soonest_ms
+        timeout_ms = self.ready_ms(target, now_ms=now_ms) + 2 * self.delta_ms
+        return max(soonest_ms, timeout_ms)
 
     def _measure_ms(self) -> int | None:
         ranked = sorted((median_ms, author) for author, median_ms in self._medians.items())

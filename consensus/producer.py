@@ -86,8 +86,11 @@ class Producer:
         target = self._target()
         if target is None:
             return None
+        if self._is_armed_before(self._soonest_ms(target, now), now):
+            # So it is for most blocks, and neither leaders nor votes need to be looked at.
+            return None
         due_ms = self._due_ms(target, now)
-        if self.is_armed and now.monotonic_ms <= self._armed_ms <= due_ms:
+        if self._is_armed_before(due_ms, now):
             return None
         self.is_armed = True
         self._armed_ms = due_ms
@@ -133,6 +136,16 @@ class Producer:
             proposed=self.proposed,
             decided=self._committer.decided_round,
             clock=self._intake.clock.round,
+        )
+
+    def _is_armed_before(self, due_ms: int, now: Instant) -> bool:
+        return self.is_armed and now.monotonic_ms <= self._armed_ms <= due_ms
+
+    def _soonest_ms(self, target: Round, now: Instant) -> int:
+        return self._pacemaker.soonest_ms(
+            now_ms=now.monotonic_ms,
+            last_proposal_ms=self._last_proposal_ms,
+            is_late=self._intake.clock.has_quorum_at(target),
         )
 
     def _due_ms(self, target: Round, now: Instant) -> int:

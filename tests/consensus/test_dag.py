@@ -213,3 +213,15 @@ def test_ancestor_that_gc_had_taken_before_a_restart_is_left_out() -> None:
     assert {vertex.ref for vertex in dag.round(2).select(weakly.parents)} == {
         drawing[name].ref for name in ("A2", "B2", "C2")
     }
+
+
+@few
+@given(seeds, st.data())
+def test_beyond_a_frontier_is_what_lies_above_it_by_author(seed: int, data: st.DataObject) -> None:
+    shape = RandomDag(seed)
+    dag = shape.drawing.dag(shape.order())
+    size = shape.drawing.context.committee.size
+    heights = st.integers(0, dag.highest_round)
+    frontier = data.draw(st.lists(heights, min_size=size, max_size=size))
+    expected = [vertex for vertex in dag.above(0) if vertex.round > frontier[vertex.author]]
+    assert list(dag.beyond(frontier)) == expected
