@@ -15,7 +15,6 @@ from primitives.hashing import Domain, tagged_hash
 from primitives.ids import (
     AuthorityIndex,
     ChainId,
-    CommitIndex,
     Digest,
     Epoch,
     Power,
@@ -131,7 +130,6 @@ class EpochContext:
         facts = (chain_id, epoch, committee_digest, parameters, span, previous)
         self.genesis_digest = tagged_hash(Domain.CHAIN, encode(facts))
         self.seed = tagged_hash(Domain.EPOCH_SEED, self.genesis_digest)
-        self.genesis_commit_index = CommitIndex(0)
 
 
 def _check_parameters(parameters: Parameters) -> None:

@@ -98,7 +98,7 @@ class Exchange:
     def push_to_lagging(self, own_last: Block | None, *, now_ms: int) -> list[Effect]:
         """On entering a round: give peers that fell behind what their last block lacks.
 
-        Three pushers rotate per peer, each at most once per fetch timeout, so that a large
+        Three pushers rotate per peer, each at most once a tick, so that a large
         committee does not answer one slow peer with n copies of everything.
         """
         clock = self._intake.clock.round

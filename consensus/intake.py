@@ -89,7 +89,7 @@ class Intake:
         """Accept or suspend queued blocks; return new vertices, parents first, and requests.
 
         At most `novelty_max` blocks are accepted at once, so that a hidden sub-DAG revealed
-        late cannot hold up the node; `has_backlog` says whether to come again.
+        late cannot hold up the node; `backlog` says whether to come again.
         """
         accepted: list[Vertex] = []
         unseen: FetchPlan = {}

@@ -27,7 +27,7 @@ class Linearizer:
     def __init__(self, context: EpochContext, dag: Dag) -> None:
         self._context = context
         self._dag = dag
-        self.index = context.genesis_commit_index
+        self.index = CommitIndex(0)
         self.digest: Digest = genesis_commit_digest(context.genesis_digest)
         self.timestamp_ms = context.span.starts_at_ms
         self.leader_round = Round(0)
