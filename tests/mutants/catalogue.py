@@ -80,7 +80,7 @@ MUTANTS: Final = (
         old="if committee.is_quorum(authors):",
         new="if authors:",
         claim="one certificate commits only through an anchor",
-        suites=(DIFFERENTIAL,),
+        suites=(DIFFERENTIAL, SITUATIONS + "test_late.py"),
     ),
     Mutant(
         name="anchor-passes-over-undecided",

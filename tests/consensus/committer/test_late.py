@@ -82,3 +82,16 @@ def test_block_that_arrives_long_after_its_round_changes_no_verdict(late: str) -
     expected = decisions(drawing, leader_slots)
     on_time = sorted(drawing.blocks.values(), key=lambda block: block.round)
     assert decisions(drawing, leader_slots, blocks=on_time) == expected
+
+
+def test_one_certificate_among_a_quorum_of_certifying_blocks_does_not_commit() -> None:
+    drawing = draw(
+        """
+        r1: all
+        r2: A <- all; B <- all; C <- all; D <- all -A
+        r3: A <- all -C; B <- all -C; C <- all -A; D <- all
+        """,
+        powers=(1, 1, 1, 1),
+    )
+    dag = drawing.dag(drawing.blocks.values())
+    assert committer_of(drawing, dag, slots("A1", size=4)).decide() == []
