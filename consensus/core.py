@@ -12,6 +12,7 @@ they are due at once, so that everything that arrived by then is among their anc
 from typing import assert_never
 
 from consensus.block import Block, CommitVote
+from consensus.catch_up import Answer, CatchUp
 from consensus.commit_sync import CommitSync
 from consensus.committee import EpochContext
 from consensus.dag import Dag, Vertex
@@ -35,7 +36,6 @@ from consensus.events import (
     PublishEvidence,
     RaiseAlarm,
     ReportPeer,
-    Send,
     SetTimer,
     SubscribersChanged,
     Timer,
@@ -43,7 +43,6 @@ from consensus.events import (
 )
 from consensus.exchange import Exchange
 from consensus.intake import Intake
-from consensus.messages import CommitRequestMessage
 from consensus.ordering import OrderedCommit, Ordering
 from consensus.outbox import Outbox
 from consensus.pacemaker import Pacemaker
@@ -83,6 +82,9 @@ class Core:
         self._ordering = Ordering(context, self._intake.dag)
         self._sync = CommitSync(context, own=own, tuning=tuning)
         self._exchange = Exchange(context, self._intake, own=own, tuning=tuning)
+        self._catch_up = CatchUp(
+            intake=self._intake, sync=self._sync, exchange=self._exchange, tuning=tuning
+        )
         self._signer = signer
         self._outbox = Outbox()
         self._producer = Producer(
@@ -99,6 +101,7 @@ class Core:
         self._alarms: dict[AlarmKind, None] = {}
         self._clock_seen = Round(0)
         self._has_answer = False
+        self._has_news = False
 
     @classmethod
     def recover(
@@ -262,7 +265,7 @@ class Core:
             self._sync.refused(event.peer)
             self._outbox.add(ReportPeer(event.peer, f"{error.code}: {error}"))
             return
-        self._fetch_certified(now)
+        self._emit(self._catch_up.on_certified(self.commit_index, now_ms=now.monotonic_ms))
 
     def _on_payload(self, event: PayloadSubmitted) -> None:
         refused = event.items if self._is_closed else self._producer.proposer.submit(event.items)
@@ -303,11 +306,7 @@ class Core:
         self._emit(self._exchange.ask_latest(self._signer.unanswered))
         if self._is_quiet:
             return
-        suspension, fetcher = self._intake.suspension, self._intake.fetcher
-        self._request_commits(self._sync.tick(self.commit_index, now_ms=now_ms))
-        self._fetch_certified(now)
-        fetcher.keep_only(suspension.wanted | self._intake.required)
-        self._emit(self._exchange.fetch(fetcher.retry(suspension.wanted, now_ms=now_ms)))
+        self._emit(self._catch_up.on_tick(self.commit_index, now_ms=now_ms))
         stalled = self._exchange.exchange_frontiers()
         if stalled:
             self._emit(stalled)
@@ -320,7 +319,11 @@ class Core:
             self._commit()
             if self._sync.has_certified:
                 self._adopt_certified()
-            self._catch_up(now)
+            if self._has_answer and not self._is_closed:
+                answer = Answer.NEWS if self._has_news else Answer.NOTHING_NEW
+                self._has_answer = self._has_news = False
+                now_ms = now.monotonic_ms
+                self._emit(self._catch_up.on_answer(answer, self.commit_index, now_ms=now_ms))
         for author, evidence in self._intake.take_evidence():
             self._outbox.add(PublishEvidence(author, evidence))
         if self._intake.backlog and not self._is_closed:
@@ -351,6 +354,7 @@ class Core:
     def _accept(self, now: Instant) -> None:
         vertices, plan = self._intake.drain(now=now)
         self._emit(self._exchange.fetch(plan))
+        self._has_news |= bool(vertices)
         for vertex in vertices:
             self._outbox.store(vertex.block)
             self._producer.note_vertex(vertex, now_ms=now.monotonic_ms)
@@ -418,34 +422,6 @@ class Core:
                 items += vertex.block.signed.payload
         if items:
             self._outbox.add(PayloadReturned(tuple(items)))
-
-    def _catch_up(self, now: Instant) -> None:
-        """Keep the pipeline full: ask for what comes next as soon as an answer came."""
-        if self._has_answer and not self._is_closed:
-            self._has_answer = False
-            now_ms = now.monotonic_ms
-            wanted = self._intake.suspension.wanted
-            # A flood of made-up refs waits for the tick, or every answer would cost a sort.
-            if len(wanted) <= self._tuning.fetch_refs_max:
-                plan = self._intake.fetcher.retry(wanted, now_ms=now_ms)
-                self._emit(self._exchange.fetch(plan))
-            self._request_commits(self._sync.plan(self.commit_index, now_ms=now_ms))
-            self._fetch_certified(now)
-
-    def _request_commits(self, requests: list[tuple[AuthorityIndex, CommitRequestMessage]]) -> None:
-        for peer, message in requests:
-            self._outbox.add(Send(peer, message))
-
-    def _fetch_certified(self, now: Instant) -> None:
-        """Ask for blocks of certified commits that are not here yet."""
-        count_max = 4 * self._tuning.fetch_refs_max
-        refs = self._sync.needed_refs(self.commit_index, count_max=count_max)
-        self._intake.required = {ref: None for ref in refs if not self._intake.knows(ref)}
-        if self._intake.required:
-            fetcher, now_ms = self._intake.fetcher, now.monotonic_ms
-            plan = fetcher.ask(self._intake.required, self._sync.source, now_ms=now_ms)
-            self._emit(self._exchange.fetch(plan))
-            self._emit(self._exchange.fetch(fetcher.retry(self._intake.required, now_ms=now_ms)))
 
     def _follow_reports(self, vertex: Vertex) -> None:
         for report in vertex.block.header.reports:

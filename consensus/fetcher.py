@@ -45,6 +45,10 @@ class Fetcher:
         self._requests: dict[BlockRef, _Request] = {}
         self._sent: dict[AuthorityIndex, list[_Sent]] = {}
 
+    def untired(self, refs: Iterable[BlockRef]) -> list[BlockRef]:
+        """Return the refs that were asked for less often than there are peers."""
+        return [ref for ref in refs if self._attempts(ref) < self._size]
+
     def ask(self, refs: Iterable[BlockRef], peer: AuthorityIndex, *, now_ms: int) -> FetchPlan:
         """Plan to ask `peer`, who sent a child of these refs, as far as bounds allow."""
         plan: FetchPlan = {}
