@@ -6,18 +6,23 @@ SEED ?= 7
 FAULTS ?= all
 SEEDS ?= 0:500
 TARGET ?= block
+BENCH ?= consensus
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed-$(EXTRAS)
+# What npm and pip write when the peers of other languages are installed.
+JS_PEER := tests/interop/js/node_modules/.package-lock.json
+PY_PEER := tests/interop/py/.venv/installed
 
 # NODES and SECONDS mean the same everywhere, but each target has its own default.
 nodes = $(or $(NODES),$(1))
+comma := ,
 seconds = $(or $(SECONDS),$(1))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test slow simulate sweep twins mutants fuzz bench devnet
+.PHONY: help setup check test slow interop simulate sweep twins gossip mutants fuzz bench devnet
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +51,20 @@ test: check ## check, then every test that is not slow, with coverage
 slow: $(STAMP) ## the tests marked slow
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "slow and not gpu"
 
+# Where npm, node or a wheel is missing, the tests that need it are skipped and say so.
+$(JS_PEER): tests/interop/js/package-lock.json
+	cd tests/interop/js && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+		|| echo "js-libp2p is not installed"
+
+$(PY_PEER): tests/interop/py/requirements.txt
+	$(PYTHON) -m venv tests/interop/py/.venv \
+		&& tests/interop/py/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+			-r tests/interop/py/requirements.txt \
+		&& touch $@ || echo "py-libp2p is not installed"
+
+interop: $(STAMP) $(JS_PEER) $(PY_PEER) ## our peer with js-libp2p and py-libp2p over loopback
+	$(BIN)/python -m pytest -q -n 2 -rs -m interop tests/interop
+
 simulate: $(STAMP) ## one simulated network: SEED= NODES= SECONDS= FAULTS= BYZANTINE= LATENCY=
 	$(BIN)/python -m devnet.simulator run --seed $(SEED) --nodes $(call nodes,7) \
 		--seconds $(call seconds,120) --faults $(FAULTS) \
@@ -57,14 +76,19 @@ sweep: $(STAMP) ## many simulated networks with mixed faults: SEEDS=0:500
 twins: $(STAMP) ## enumerate Twins scenarios in lock step: SECONDS=60 NODES=4
 	$(BIN)/python -m devnet.simulator twins --seconds $(call seconds,60) --nodes $(call nodes,4)
 
+gossip: $(STAMP) ## how far and how dear messages are, by network size: NODES=20,50,100,200 BYZANTINE=0.3
+	$(BIN)/python -m devnet.simulator gossip --grow $(call nodes,20$(comma)50$(comma)100$(comma)200) \
+		--seconds $(call seconds,20) $(if $(BYZANTINE),--byzantine $(BYZANTINE)) \
+		$(if $(LATENCY),--latency $(LATENCY))
+
 mutants: $(STAMP) ## break one rule at a time and see the tests notice
 	$(BIN)/python -m tests.mutants
 
 fuzz: $(STAMP) ## random bytes against a decoder: TARGET=block SECONDS=60
 	$(BIN)/python -m tests.fuzz --target $(TARGET) --seconds $(call seconds,60)
 
-bench: $(STAMP) ## what consensus costs per block (QUICK=1 for a short run)
-	$(BIN)/python -m benchmarks.consensus $(if $(QUICK),--quick)
+bench: $(STAMP) ## what a room costs: BENCH=consensus or p2p (QUICK=1 for a short run)
+	$(BIN)/python -m benchmarks.$(BENCH) $(if $(QUICK),--quick)
 
 devnet: $(STAMP) ## nodes in one process on the real clock: NODES=4 SECONDS=10
 	$(BIN)/python -m devnet.inprocess --nodes $(call nodes,4) --seconds $(call seconds,10)

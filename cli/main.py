@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from cli.p2p import app as p2p
 from cli.simulate import simulate
 from cli.version import version
 from primitives.errors import HanseError
@@ -50,6 +51,7 @@ def root(
 
 
 app.command()(version)
+app.add_typer(p2p, name="p2p")
 app.command(
     # The simulator parses its own options, --help included, so that it loads only when it is used.
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

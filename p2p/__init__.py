@@ -1,5 +1,5 @@
 """Bytes between peers: transport, noise, yamux, gossip, discovery.
 
-Not built yet. This room will know topics and protocol ids but no chain types, and only its
-`host.py` and `transport.py` will hold sockets. It may import `primitives` and nothing else of ours.
+The room knows topics and protocol ids but no chain types. `wire`, `noise`, `yamux` and `gossip` are
+sans-I/O: bytes or messages in, bytes or effects out. Sockets live in `transport.py` and `host.py`.
 """

@@ -1,4 +1,4 @@
-"""`python -m devnet.simulator`: run one seed, sweep many, enumerate Twins scenarios."""
+"""`python -m devnet.simulator`: run one seed, sweep many, enumerate Twins scenarios, gossip."""
 
 import json
 from typing import Annotated
@@ -9,6 +9,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from consensus.parameters import Tuning
+from devnet.simulator.gossip import scenario as gossip_scenario
+from devnet.simulator.gossip import simulation as gossip_simulation
+from devnet.simulator.gossip import summary as gossip_summary
 from devnet.simulator.twins.cast import Cast
 from devnet.simulator.twins.enumerator import Enumerator
 from devnet.simulator.twins.summary import render_walk
@@ -127,4 +130,51 @@ def enumerate_twins(  # noqa: PLR0913 - one parameter per option
     else:
         render_walk(report)
     if report.violations:
+        raise typer.Exit(1)
+
+
+@app.command()
+def gossip(  # noqa: PLR0913 - one parameter per option
+    *,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 7,
+    nodes: Annotated[int, typer.Option(min=2, max=1_000, help="Honest or not.")] = 100,
+    seconds: Annotated[int, typer.Option(min=9, help="Simulated seconds.")] = 60,
+    byzantine: Annotated[float, typer.Option(min=0, max=0.9, help="Share that attacks.")] = 0,
+    attacks: Annotated[str, typer.Option(help="Kinds with commas.")] = ",".join(
+        gossip_scenario.ATTACKS
+    ),
+    latency: Annotated[str, typer.Option(help="lan, wan5 or fixed:MS; :jitter, :tail.")] = "lan",
+    dials: Annotated[int, typer.Option(min=1, help="Connections that each node opens.")] = 10,
+    rate: Annotated[int, typer.Option(min=1, max=1_000, help="Messages a second in all.")] = 2,
+    size: Annotated[int, typer.Option(min=8, help="Bytes of a message.")] = 1_024,
+    flood_bytes: Annotated[
+        int, typer.Option(help="Up to this size a message goes to all peers; -1 for none.")
+    ] = 64 * 1024,
+    grow: Annotated[str, typer.Option(help="Node counts with commas, one row each.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Run gossip routers; exit 1 unless every honest message reached every honest node."""
+    reports = []
+    for count in [int(word) for word in grow.split(",") if word.isdigit()] or [nodes]:
+        scenario = gossip_scenario.Scenario(
+            seed=seed,
+            nodes=count,
+            seconds=seconds,
+            byzantine_permille=round(byzantine * 1000),
+            attacks=tuple(attacks.split(",")),
+            latency=latency,
+            dials=dials,
+            messages_per_s=rate,
+            size_bytes=size,
+            flood_size_bytes_max=flood_bytes,
+        )
+        report = gossip_simulation.Simulation(scenario).run()
+        reports.append(report)
+        if as_json:
+            typer.echo(json.dumps(msgspec.to_builtins(report)))
+        elif not grow:
+            gossip_summary.render_report(report)
+    if grow and not as_json:
+        gossip_summary.render_growth(reports)
+    if any(report.verdict != "pass" for report in reports):
         raise typer.Exit(1)

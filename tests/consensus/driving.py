@@ -5,12 +5,9 @@ watched store and journal pass the conformance suites (see `test_driver`).
 """
 
 import asyncio
-import selectors
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
-
-from typing_extensions import override
 
 from consensus.block import BlockRef, SignedBlock
 from consensus.commit import Commit, CommittedSubDag, commit_digest
@@ -28,65 +25,14 @@ from primitives.errors import StorageError
 from primitives.ids import AuthorityIndex, CommitIndex, Digest, Epoch
 from tests.conformance.memory import MemoryDisk, MemoryJournal
 from tests.dsl.committee import context_of, key_of
+from tests.dsl.virtual_time import LoopClock
 
 LATENCY_MS = 20
-WALL_ORIGIN_MS = 1_000_000
 CONTEXT = context_of((1,) * 4, parameters=Parameters(gc_depth=5, schedule_window=5))
 GENESIS = CONTEXT.genesis_digest
 TUNING = Tuning(min_round_delay_ms=0, tick_ms=100)
 
 T = TypeVar("T")
-
-
-class _JumpingSelector(selectors.SelectSelector):
-    """Lets time pass instead of waiting; waits for threads alone, when nothing else is due."""
-
-    now_s = 0.0
-
-    @override
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready; the time that was to be waited is over."""
-        ready = super().select(None if timeout is None else 0)
-        if timeout is not None and not ready:
-            self.now_s += timeout
-        return ready
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop in virtual time."""
-
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
-
-    @override
-    def time(self) -> float:
-        """Return virtual seconds."""
-        return self._jumping.now_s
-
-
-def run_jumping(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in virtual time, and check that it left no task behind."""
-
-    async def checked() -> T:
-        result = await main
-        assert asyncio.all_tasks() == {asyncio.current_task()}, "a task was left behind"
-        return result
-
-    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-        return runner.run(checked())
-
-
-class LoopClock:
-    """A `Clock` that shows the time of the event loop."""
-
-    def monotonic_ms(self) -> int:
-        """Return milliseconds."""
-        return round(asyncio.get_running_loop().time() * 1_000)
-
-    def wall_ms(self) -> int:
-        """Return milliseconds."""
-        return WALL_ORIGIN_MS + self.monotonic_ms()
 
 
 class Call(NamedTuple):

@@ -29,9 +29,9 @@ from tests.consensus.driving import (
     commits,
     live,
     nodes_of,
-    run_jumping,
 )
 from tests.dsl.committee import context_of
+from tests.dsl.virtual_time import run_jumping
 
 
 class WatchedDisk:

@@ -37,9 +37,9 @@ from tests.consensus.driving import (
     commits,
     live,
     nodes_of,
-    run_jumping,
     sent,
 )
+from tests.dsl.virtual_time import run_jumping
 
 
 def test_lane_keeps_the_newest_messages() -> None:

@@ -26,10 +26,10 @@ from tests.consensus.driving import (
     commits,
     live,
     nodes_of,
-    run_jumping,
     sent,
 )
 from tests.dsl.committee import context_of
+from tests.dsl.virtual_time import run_jumping
 
 
 def test_restart_goes_on_and_never_signs_a_round_twice() -> None:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Sequence
 
 from tests.fuzz.engine import Report, has_atheris, run_guided, run_seeded
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.target import Target
+from tests.fuzz.targets import TARGETS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

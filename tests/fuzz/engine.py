@@ -15,7 +15,7 @@ from typing import Final
 from typing_extensions import override
 
 from tests.fuzz.mutation import mutate
-from tests.fuzz.targets import Target
+from tests.fuzz.target import Target
 
 DONE: Final = re.compile(r"Done (\d+) runs in (\d+) second")
 GRACE_S: Final = 60

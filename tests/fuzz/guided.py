@@ -1,4 +1,4 @@
-"""The process in which libFuzzer runs one target, its coverage of consensus and primitives seen.
+"""The process in which libFuzzer runs one target, its coverage of the rooms that take bytes seen.
 
 Started by `engine.run_guided` as `python -m tests.fuzz.guided TARGET <libFuzzer flags> CORPUS`.
 """
@@ -8,7 +8,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["consensus", "primitives"]):
+with atheris.instrument_imports(include=["consensus", "p2p", "primitives"]):
     from tests.fuzz.targets import TARGETS
 
 from tests.fuzz.mutation import mutate

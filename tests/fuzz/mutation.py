@@ -1,4 +1,4 @@
-"""Seeded changes to bytes: single bits, cut and pasted pieces, and msgpack values swapped whole.
+"""Seeded changes to bytes: single bits, cut and pasted pieces, and values swapped whole.
 
 Most random bytes die in the first line of a decoder. A change to one value of a decoded message
 keeps the rest well formed, and so reaches the rules behind it.
@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgpack
+
+from tests.fuzz.fields import change_field
 
 BYTES_MAX: Final = 65_536
 INTERESTING: Final[tuple[Any, ...]] = (
@@ -53,12 +55,12 @@ def mutate(raw: bytes, *, dice: random.Random, seeds: Sequence[bytes]) -> bytes:
 
 
 def change_value(raw: bytes, dice: random.Random) -> bytes:
-    """Change one value of the msgpack that the bytes are, or return them as they are."""
+    """Change one value of the msgpack or protobuf that the bytes are, if they are either."""
     try:
         value = msgpack.unpackb(raw, strict_map_key=False)
         return bytes(msgpack.packb(_changed(value, dice)))
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException, RecursionError):
-        return raw
+        return change_field(raw, dice)
 
 
 def _changed(value: Any, dice: random.Random) -> Any:  # noqa: ANN401 - any msgpack value

@@ -1,8 +1,6 @@
-"""What is fuzzed: a way in for bytes, examples that get through, and what may be raised."""
+"""What is fuzzed: the ways in for bytes, of consensus here, of the other rooms beside."""
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from consensus.block import (
@@ -29,7 +27,6 @@ from consensus.messages import (
 from consensus.parameters import Tuning
 from consensus.verifier import BlockVerifier
 from primitives.errors import (
-    HanseError,
     InvalidBlockError,
     InvalidCommitError,
     InvalidEvidenceError,
@@ -41,7 +38,9 @@ from tests.consensus.bench import PAYLOAD, Bench
 from tests.consensus.builders import Forge, phantom
 from tests.consensus.chain import Chain
 from tests.dsl.committee import context_of
+from tests.fuzz.p2p_targets import P2P_TARGETS
 from tests.fuzz.script import STEPS_MAX, Play
+from tests.fuzz.target import Target
 
 BENCH: Final = Bench((1,) * 4)
 CONTEXT: Final = context_of((1,) * 4)
@@ -50,34 +49,6 @@ CHAIN: Final = Chain(CONTEXT, 6)
 OWN: Final = AuthorityIndex(0)
 PEER: Final = AuthorityIndex(1)
 INGRESS: Final = Ingress(CONTEXT, own=OWN, verify=BlockVerifier(CONTEXT).verify)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A way in for bytes.
-
-    Args:
-        run: takes the bytes; raises what it declares, or something that is a bug.
-        declared: errors that the bytes may cause.
-        seeds: bytes that get all the way through.
-    """
-
-    name: str
-    run: Callable[[bytes], None]
-    declared: tuple[type[HanseError], ...]
-    seeds: tuple[bytes, ...]
-
-    def feed(self, raw: bytes) -> bool:
-        """Run once; tell whether the bytes got through.
-
-        Raises:
-            Exception: anything but a declared error, which is a bug.
-        """
-        try:
-            self.run(raw)
-        except self.declared:
-            return False
-        return True
 
 
 def _run_block(raw: bytes) -> None:
@@ -186,5 +157,6 @@ TARGETS: Final = {
             _evidence_seeds(),
         ),
         Target("core", _run_core, (), _core_seeds()),
+        *P2P_TARGETS,
     )
 }

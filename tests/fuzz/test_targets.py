@@ -9,7 +9,8 @@ from primitives.errors import MalformedBytesError
 from tests.fuzz.__main__ import main
 from tests.fuzz.engine import Report, run_seeded
 from tests.fuzz.mutation import BYTES_MAX, mutate
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.target import Target
+from tests.fuzz.targets import TARGETS
 
 EXECUTIONS = {"core": 5}
 

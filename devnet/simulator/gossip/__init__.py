@@ -1,0 +1,1 @@
+"""Networks of gossip routers under virtual time: how far messages go, what they cost, who lies."""
