@@ -29,14 +29,9 @@ _MS_PER_S: Final = 1_000
 
 
 class Mouth:
-    """The stream that we opened: only we write to it.
-
-    Attributes:
-        was_open: whether there ever was a stream.
-    """
+    """The stream that we opened: only we write to it."""
 
     def __init__(self, router: Router, peer_id: PeerId) -> None:
-        self.was_open = False
         self._router = router
         self._peer_id = peer_id
         self._peer = peer_id_text(peer_id)
@@ -48,7 +43,6 @@ class Mouth:
 
     def open(self, stream: Stream) -> None:
         """Write to a stream from now on."""
-        self.was_open = True
         self._stream = stream
         stream.attach(self)
         self._is_settled.set()
@@ -95,6 +89,8 @@ class Mouth:
                 raise PeerTimeoutError("it does not read gossip", peer=self._peer) from error
             self._is_full = False
             self.pump()
+        # It may have ended before we waited at all; this says why.
+        await stream.drain()
 
     async def drained(self) -> None:
         """Wait until the router's bytes for this peer are in the stream, or it is gone."""
@@ -183,5 +179,10 @@ class Ear:
             self._charge(self._stream.peer_id, 1)
 
     def _speed_up(self) -> None:
+        delay_ms = self._rate.take(0, now_ms=self._now_ms())
+        if delay_ms and not self._ended.done():
+            # What was under way has come meanwhile, and has to be waited for as well.
+            self._loop.call_later(delay_ms / _MS_PER_S, self._speed_up)
+            return
         self._is_slowed = False
         self._stream.grant_credit()

@@ -15,19 +15,21 @@ from typing import Final, Protocol, Self
 
 import structlog
 
-from p2p.bans import BanList, Strikes
-from p2p.channel import Channel, Listener, Transport
+from p2p.bans import BanList
+from p2p.channel import Channel, Transport
 from p2p.connection import Connection
 from p2p.connection_table import ConnectionTable
 from p2p.dialer import Dialer
 from p2p.dice import Dice
-from p2p.errors import BannedPeerError, ConnectionLostError, DialError
-from p2p.gate import Gate, Refusal, is_loopback
+from p2p.doorway import Doorway
+from p2p.errors import ConnectionLostError, DialError
+from p2p.gate import Gate, Refusal
 from p2p.handlers import Handlers, StreamHandler
 from p2p.identify import Introductions
 from p2p.identify_message import IDENTIFY_PROTOCOL, PUSH_PROTOCOL, IdentifyMessage
 from p2p.limits import Limits, TimeLimits
 from p2p.peer_store import PeerStore, StoredPeer
+from p2p.penalties import BAN_MS, Penalties
 from p2p.portrait import Features, Portrait
 from p2p.stream import Direction, Stream
 from p2p.upgrader import Upgrader
@@ -40,7 +42,6 @@ from primitives.clock import Clock
 from primitives.errors import ConfigurationError, HanseError, PeerError, RemoteProtocolError
 
 TEND_INTERVAL_S: Final = 1.0
-BAN_MS: Final = 600_000
 PUSH_PAUSE_MS: Final = 6_000
 """Between two pushes: a peer like us ignores one that follows the last within 5 s."""
 
@@ -91,7 +92,6 @@ class Host:
 
     Attributes:
         score_of: what a peer is worth when connections have to go; higher stays.
-        refusals: inbound connections that were not let in, by reason.
     """
 
     def __init__(
@@ -110,7 +110,6 @@ class Host:
         self.times = settings.times
         self.bans = BanList()
         self.usages = UsageTable()
-        self.refusals: Counter[Refusal] = Counter()
         self.peers = PeerStore(identity.peer_id)
         self.connections = ConnectionTable(identity.peer_id, self.limits)
         self.handlers = Handlers(self.limits, self.times, self.usages)
@@ -124,13 +123,18 @@ class Host:
         )
         self.introductions = Introductions(portrait.describe, clock=clock, told=self._told)
         self._transports = tuple(transports)
-        self._gate = Gate[Channel](self.limits, self.bans)
-        self._strikes = Strikes()
+        self._penalties = Penalties(self.bans, self.connections, clock=clock)
         self._dialer = Dialer(self.limits, self.times, clock=clock, dial=self._dial_address)
         self._watchers: list[HostWatcher] = []
-        self._listeners: list[Listener] = []
         self._tasks = asyncio.TaskGroup()
-        self._is_closing = False
+        self._doorway = Doorway(
+            Gate(self.limits, self.bans),
+            self._tasks,
+            clock=clock,
+            connections=self.connections,
+            visit=self._visit,
+            strike=self._penalties.strike_address,
+        )
         self._announced: set[PeerId] = set()
         self._upgrader = Upgrader(
             identity,
@@ -151,7 +155,12 @@ class Host:
     @property
     def addresses(self) -> tuple[Multiaddr, ...]:
         """Where we listen, without our peer id."""
-        return tuple(address for listener in self._listeners for address in listener.addresses)
+        return self._doorway.addresses
+
+    @property
+    def refusals(self) -> Counter[Refusal]:
+        """Inbound connections that were not let in, by reason."""
+        return self._doorway.refusals
 
     async def __aenter__(self) -> Self:
         """Start tending connections."""
@@ -166,12 +175,9 @@ class Host:
         trace: TracebackType | None,
     ) -> None:
         """Stop listening, say goodbye to all peers, and wait for every task."""
-        self._is_closing = True
         self._upgrader.close()
         self._tending.cancel()
-        for listener in self._listeners:
-            await listener.close()
-        self._listeners.clear()
+        await self._doorway.close()
         async with asyncio.TaskGroup() as goodbyes:
             for connection in self.connections:
                 goodbyes.create_task(connection.close(), name="goodbye")
@@ -200,9 +206,7 @@ class Host:
         transport = self._transport_for(address)
         if transport is None:
             raise ConfigurationError(f"no transport reaches {address}; use /ip4/.../tcp/...")
-        listener = await transport.listen(address, self._accept)
-        self._listeners.append(listener)
-        return listener.addresses
+        return await self._doorway.open(transport, address)
 
     async def connect(self, peer_id: PeerId, addresses: Sequence[Multiaddr] = ()) -> Connection:
         """Return a connection to a peer, an open one or a new one.
@@ -217,7 +221,7 @@ class Host:
         open_connection = self.connections.of(peer_id)
         if open_connection is not None and open_connection.is_open:
             return open_connection
-        self._check_not_banned(peer_id)
+        self._penalties.check(peer_id)
         if addresses:
             self.peers.add_addresses(peer_id, tuple(addresses), now_ms=self.clock.wall_ms())
         known = self.peers.get(peer_id)
@@ -260,30 +264,11 @@ class Host:
 
     def ban(self, peer_id: PeerId, *, reason: str, duration_ms: int = BAN_MS) -> None:
         """Cut a peer off and refuse it for a while; an address of several such peers as well."""
-        until_ms = self.clock.monotonic_ms() + duration_ms
-        self.bans.ban(peer_id, until_ms=until_ms, reason=reason)
-        for connection in tuple(self.connections):
-            if connection.peer_id == peer_id:
-                if connection.direction is Direction.INBOUND:
-                    # Identities cost nothing; who dials us owns the address, unlike whom we dial.
-                    self._strike_address(ip_of(connection.remote), reason=reason)
-                connection.abort(
-                    ConnectionLostError(f"banned: {reason}", peer=peer_id_text(peer_id))
-                )
+        self._penalties.ban(peer_id, reason=reason, duration_ms=duration_ms)
 
     def blame(self, peer_id: PeerId, error: PeerError) -> None:
         """Note what a peer did; breaking protocols too often ends in a ban."""
-        _log.debug("peer failed", peer=peer_id_text(peer_id), code=error.code, reason=str(error))
-        if isinstance(error, RemoteProtocolError):
-            now_ms = self.clock.monotonic_ms()
-            if self._strikes.strike(peer_id, now_ms=now_ms):
-                _log.warning("peer banned", peer=peer_id_text(peer_id), reason=str(error))
-                self.ban(peer_id, reason=str(error))
-
-    def _strike_address(self, ip: str, *, reason: str) -> None:
-        now_ms = self.clock.monotonic_ms()
-        if not is_loopback(ip) and self._strikes.strike(ip, now_ms=now_ms):
-            self.bans.ban(ip, until_ms=now_ms + BAN_MS, reason=reason)
+        self._penalties.blame(peer_id, error)
 
     def _transport_for(self, address: Multiaddr) -> Transport | None:
         for transport in self._transports:
@@ -291,37 +276,15 @@ class Host:
                 return transport
         return None
 
-    def _accept(self, channel: Channel) -> None:
-        ip = ip_of(channel.remote)
-        now_ms = self.clock.monotonic_ms()
-        refusal = self._gate.admit(ip, open_count=len(self.connections), now_ms=now_ms)
-        if refusal is not None or self._is_closing:
-            if refusal is not None:
-                self.refusals[refusal] += 1
-            channel.abort()
-            return
-        crowded_out = self._gate.begin(channel, ip)
-        if crowded_out is not None:
-            self.refusals[Refusal.TOO_MANY_UPGRADES] += 1
-            crowded_out.abort()
-        self._tasks.create_task(self._welcome(channel, ip), name=f"welcome {channel.remote}")
-
-    async def _welcome(self, channel: Channel, ip: str) -> None:
+    async def _visit(self, channel: Channel, upgraded: Callable[[], None]) -> None:
         try:
-            try:
-                connection = await self._upgrader.upgrade(
-                    channel, Role.LISTENER, check=self._check_welcome
-                )
-            finally:
-                self._gate.upgraded(channel)
-            self.connections.add(connection)
-            await self._run(connection)
-        except PeerError as error:
-            _log.debug("inbound connection failed", remote=str(channel.remote), reason=str(error))
-            if isinstance(error, RemoteProtocolError):
-                self._strike_address(ip, reason=str(error))
+            connection = await self._upgrader.upgrade(
+                channel, Role.LISTENER, check=self._check_welcome
+            )
         finally:
-            self._gate.release(ip)
+            upgraded()
+        self.connections.add(connection)
+        await self._run(connection)
 
     async def _dial_address(self, address: Multiaddr, peer_id: PeerId) -> Connection:
         transport = self._transport_for(address)
@@ -339,13 +302,9 @@ class Host:
         peer = peer_id_text(peer_id)
         if peer_id == self.peer_id:
             raise DialError("we reached ourselves", peer=peer)
-        self._check_not_banned(peer_id)
+        self._penalties.check(peer_id)
         if self.connections.count(peer_id) >= self.limits.connections_per_peer:
             raise DialError("there are too many connections to this peer", peer=peer)
-
-    def _check_not_banned(self, peer_id: PeerId) -> None:
-        if self.bans.is_banned(peer_id, now_ms=self.clock.monotonic_ms()):
-            raise BannedPeerError("the peer is banned", peer=peer_id_text(peer_id))
 
     async def _run(self, connection: Connection) -> None:
         try:
@@ -434,9 +393,3 @@ class Host:
                 connection.start_task(connection.close(), name="close duplicate")
             for connection in self.connections.surplus(now_ms=now_ms, score_of=self.score_of):
                 connection.start_task(connection.close(), name="trim")
-
-
-def ip_of(address: Multiaddr) -> str:
-    """Return the host of an address, empty if it has none."""
-    endpoint = address.tcp
-    return "" if endpoint is None else endpoint.host

@@ -14,6 +14,7 @@ from typing import Final, Self, assert_never
 import structlog
 
 from p2p.connection import Connection
+from p2p.doorway import ip_of
 from p2p.errors import PeerTimeoutError, ProtocolsRefusedError
 from p2p.gossip.events import (
     AlreadyPublished,
@@ -37,7 +38,7 @@ from p2p.gossip.parameters import GossipParameters
 from p2p.gossip.router import DEFAULT_PARAMETERS, Router
 from p2p.gossip.topic import TopicRules
 from p2p.gossip_streams import BURST_BYTES, BYTES_PER_S, Ear, Mouth
-from p2p.host import Host, ip_of
+from p2p.host import Host
 from p2p.identify_message import IdentifyMessage
 from p2p.stream import Stream
 from p2p.token_bucket import TokenBucket

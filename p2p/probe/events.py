@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from p2p.peer_view import PeerView
+
 
 class ProbeEvent(msgspec.Struct, frozen=True, tag_field="event", forbid_unknown_fields=True):
     """One line; the tag is the name of the event."""
@@ -151,6 +153,12 @@ class Stats(ProbeEvent, frozen=True, kw_only=True, tag="stats"):
     cpu_s: float
 
 
+class Peers(ProbeEvent, frozen=True, tag="peers"):
+    """Who is connected when the goals are met or time is up, each with its score, part by part."""
+
+    peers: tuple[PeerView, ...]
+
+
 class DialFailed(ProbeEvent, frozen=True, tag="dial-error"):
     """No connection came of an address."""
 
@@ -179,6 +187,7 @@ AnyEvent: TypeAlias = (
     | MessageReceived
     | Published
     | Stats
+    | Peers
     | DialFailed
     | Done
 )

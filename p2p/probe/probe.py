@@ -8,7 +8,8 @@ from importlib import metadata
 from typing import Final
 
 from p2p.host import Host, HostSettings
-from p2p.probe.events import DialFailed, Done, Emit, Listening
+from p2p.peer_list import view_peers
+from p2p.probe.events import DialFailed, Done, Emit, Listening, Peers
 from p2p.probe.exercises import Exercises
 from p2p.probe.guests import Guests
 from p2p.probe.inbox import Inbox
@@ -91,6 +92,7 @@ class Probe:
         goals = asyncio.Event().wait() if self._plan.is_server else self._reach()
         await self._within(self._plan.timeout_s, goals)
         self._emit(self._inbox.stats)
+        self._emit(Peers(tuple(view_peers(self._host, self._topics.pubsub))))
         if self._plan.linger_s and not self._fails:
             await self._within(self._plan.linger_s, asyncio.Event().wait())
             self._emit(self._inbox.stats)

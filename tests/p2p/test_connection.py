@@ -319,6 +319,34 @@ async def test_crash_of_a_handler_ends_its_connection_and_no_other() -> None:
 
 
 @in_virtual_time
+async def test_stream_that_comes_while_a_crash_ends_the_connection_is_not_served() -> None:
+    served: list[Stream] = []
+
+    async def crash(stream: Stream) -> None:
+        raise ZeroDivisionError(stream.protocol)
+
+    async def stop_slowly(stream: Stream) -> None:
+        try:
+            await stream.read()
+        finally:
+            await pass_time(1)
+
+    town = Town()
+    async with town.open(1) as near, town.open(2) as far:
+        far.handle("/crash/1", crash)
+        far.handle("/slow/1", stop_slowly)
+        far.handle("/late/1", into(served))
+        connection = await meet(near, far)
+        await connection.open_stream(["/slow/1"])
+        with capture_logs(), suppress(PeerError):
+            await connection.open_stream(["/crash/1"])
+        with capture_logs(), pytest.raises(PeerError):
+            await connection.open_stream(["/late/1"])
+        assert not served
+        await until(lambda: not far.connections.peers)
+
+
+@in_virtual_time
 async def test_no_more_streams_are_let_in_than_the_limit_says() -> None:
     async with pair(limits=Limits(inbound_streams=8)) as (near, far):
         await until(lambda: near.stream_count == far.stream_count == 0)

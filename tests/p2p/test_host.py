@@ -8,8 +8,9 @@ import pytest
 from p2p.channel import Channel
 from p2p.errors import BannedPeerError, DialError, StreamResetError
 from p2p.gate import Refusal
-from p2p.host import BAN_MS, Host
+from p2p.host import Host
 from p2p.limits import Limits
+from p2p.penalties import BAN_MS
 from p2p.stream import Stream
 from p2p.transport import TcpTransport
 from p2p.wire.multiaddr import Multiaddr

@@ -189,6 +189,24 @@ async def test_protocol_that_comes_later_is_pushed_to_all_peers() -> None:
 
 
 @in_virtual_time
+async def test_push_that_a_peer_does_not_take_costs_nothing_but_a_note() -> None:
+    async def give_up(stream: Stream) -> None:
+        stream.reset()
+
+    town = Town()
+    async with town.open(1) as near, town.open(2) as far:
+        near.handlers.remove(PUSH_PROTOCOL)
+        near.handle(PUSH_PROTOCOL, give_up)
+        connection = await meet(far, near)
+        await introduced(far, near)
+        await pass_time(10)
+        far.handle("/late/1", hold)
+        await pass_time(2)
+        assert connection.is_open
+        assert far.usages.of(PUSH_PROTOCOL).outbound_streams <= 1
+
+
+@in_virtual_time
 async def test_push_changes_what_it_names_and_no_more_often_than_every_five_seconds() -> None:
     town = Town()
     async with town.open(1) as near, town.open(2) as far:

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from p2p.gossip.topic import TopicRules
 from p2p.metrics import P2pCollector
-from p2p.peer_view import view_peers
+from p2p.peer_list import view_peers
 from p2p.pubsub import PubSub
 from p2p.wire.peer_id import peer_id_text
 from tests.dsl.virtual_time import run_jumping

@@ -9,6 +9,7 @@ from p2p.gossip.outbox import (
     DROPPED_IDS_MAX,
     IDS_PER_ENTRY,
     LAZY_BYTES_MAX,
+    MESSAGES_MAX,
     RPC_BATCH_SIZE_BYTES,
     UNWANTED_IDS_MAX,
     Outbox,
@@ -147,6 +148,12 @@ def test_overflow_drops_the_oldest_payload_and_never_control() -> None:
     assert len(whole.messages) == 9
     assert whole.control is not None
     assert whole.control.graft == [RAW]
+
+
+def test_messages_are_bounded_in_number_however_small(box: Box) -> None:
+    for number in range(MESSAGES_MAX + 3):
+        box.outbox.push(message(number, size_bytes=1))
+    assert list(box.outbox.dropped) == [message(number).id for number in range(3)]
 
 
 def test_message_larger_than_the_bound_waits_alone() -> None:

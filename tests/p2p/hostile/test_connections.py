@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from p2p.connection import STEP_COST_BYTES, UNREAD_BYTES_FREE
+from p2p.gossip.parameters import GossipParameters
+from p2p.gossip.rpc_fields import subscription_field
 from p2p.limits import Limits
 from p2p.stream import Stream
 from p2p.yamux.frames import ACK, NUMBER_MAX, PROTOCOL_ERROR, SYN
@@ -16,7 +18,7 @@ from tests.p2p.hostile.scene import (
     PLAIN,
     Scene,
     measured,
-    swallow,
+    rogue,
     under_attack,
 )
 from tests.p2p.yamux.frames import (
@@ -34,6 +36,8 @@ PING = "/ipfs/ping/1.0.0"
 MEBIBYTE = 1024 * 1024
 YAMUX = YamuxLimits()
 LIMITS = Limits()
+GOSSIP = GossipParameters()
+SUBSCRIBE = subscription_field(PLAIN.encode(), is_subscribed=True)
 SLOW = Limits(burst_bytes=4 * MEBIBYTE, bytes_per_s=4 * MEBIBYTE)
 FEW_BYTES = Limits(unread_bytes_max=4 * MEBIBYTE)
 FLIGHT_COST_BYTES = 256 * 1024
@@ -265,24 +269,31 @@ def test_frames_that_mean_nothing_leave_nothing(frame: bytes) -> None:
     under_attack(attack)
 
 
-def test_peer_that_reads_nothing_from_its_channel_is_given_up() -> None:
+@pytest.mark.parametrize("deaf", ["stream", "channel"])
+def test_peer_that_talks_on_and_reads_nothing_is_given_up_after_a_minute(deaf: str) -> None:
     async def attack(scene: Scene) -> None:
-        scene.victim.host.handle(HOLD, swallow)
-        intruder = await scene.intrude()
-        gossip = intruder.open(proposal(MESHSUB))
-        # An RPC that subscribes to PLAIN, and one that grafts it.
-        intruder.say(carrying(gossip, bytes.fromhex("0b0a0908011205706c61696e")))
-        await asyncio.sleep(0.1)
-        intruder.stop_reading()
-        for _ in range(90):
-            # It talks on, so that it does not seem dead.
-            intruder.say(crediting(gossip, 1))
-            scene.victim.pubsub.publish(PLAIN, scene.victim.host.dice.randbytes(60_000))
-            await asyncio.sleep(1)
-            report = scene.victim.pubsub.router.report()
-            assert report.outbox_bytes <= 5 * MEBIBYTE
-        assert not scene.is_connected(intruder.peer_id)
-        assert scene.victim.pubsub.router.report().outbox_bytes == 0
+        async with rogue(scene) as attacker:
+            attacker.host.handlers.remove(MESHSUB)
+            attacker.host.handle(MESHSUB, hold)
+            stream = await attacker.open()
+            stream.write_frame(SUBSCRIBE)
+            await asyncio.sleep(0.1)
+            connection = attacker.host.connections.of(scene.victim.host.peer_id)
+            assert connection is not None
+            if deaf == "channel":
+                connection.channel.pause_reading()
+            report = scene.victim.pubsub.router.report
+            for second in range(80):
+                if not scene.is_connected(attacker.peer_id):
+                    break
+                if second % 10 == 0:
+                    # It talks on, so that it does not seem dead.
+                    stream.write_frame(SUBSCRIBE)
+                scene.victim.pubsub.publish(PLAIN, scene.victim.host.dice.randbytes(200_000))
+                await asyncio.sleep(1)
+                assert report().outbox_bytes <= 1.1 * GOSSIP.outbox_bytes_max
+            assert second <= 70
+            assert report().outbox_bytes < 0.1 * GOSSIP.outbox_bytes_max
 
     under_attack(attack)
 
