@@ -34,21 +34,6 @@ class Limits:
         streams_burst: streams it may open at once.
         unread_bytes_max: what all connections together sent us and nobody has read; who holds most
             of it loses the connection. One alone may hold `YamuxLimits.unread_bytes_max`.
-        streams_per_s: streams that one connection may open in the long run; more are reset, and
-            who goes on for `OPENINGS_OVERDRAFT_MS` loses the connection.
-        streams_burst: streams it may open at once.
-        unread_bytes_max: what all connections together sent us and nobody has read; who holds most
-            of it loses the connection. One alone may hold `YamuxLimits.unread_bytes_max`.
-        streams_per_s: streams that one connection may open in the long run; more are reset, and
-            who goes on for `OPENINGS_OVERDRAFT_MS` loses the connection.
-        streams_burst: streams it may open at once.
-        unread_bytes_max: what all connections together sent us and nobody has read; who holds most
-            of it loses the connection. One alone may hold `YamuxLimits.unread_bytes_max`.
-        streams_per_s: streams that one connection may open in the long run; more are reset, and
-            who goes on for `OPENINGS_OVERDRAFT_MS` loses the connection.
-        streams_burst: streams it may open at once.
-        unread_bytes_max: what all connections together sent us and nobody has read; who holds most
-            of it loses the connection. One alone may hold `YamuxLimits.unread_bytes_max`.
         bytes_per_s: what one connection may send us in the long run; faster ones are slowed down.
         burst_bytes: what it may send at once.
     """
@@ -67,15 +52,6 @@ class Limits:
     dials: int = 16
     connections_per_peer: int = 4
     duplicate_grace_s: float = 5
-    streams_per_s: int = 100
-    streams_burst: int = 500
-    unread_bytes_max: int = 256 * MEBIBYTE
-    streams_per_s: int = 100
-    streams_burst: int = 500
-    unread_bytes_max: int = 256 * MEBIBYTE
-    streams_per_s: int = 100
-    streams_burst: int = 500
-    unread_bytes_max: int = 256 * MEBIBYTE
     streams_per_s: int = 100
     streams_burst: int = 500
     unread_bytes_max: int = 256 * MEBIBYTE
