@@ -45,11 +45,11 @@ check: $(STAMP) ## format, lint, types, floors, tidiness
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m pytest -q tests/test_tidy.py
 
-test: check ## check, then every test that is not slow, with coverage
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow and not gpu" --cov --cov-report=term
+test: check ## check, then every test that is neither slow nor needs peers of other languages, with coverage
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow and not gpu and not interop" --cov --cov-report=term
 
 slow: $(STAMP) ## the tests marked slow
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "slow and not gpu"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "slow and not gpu and not interop"
 
 # Where npm, node or a wheel is missing, the tests that need it are skipped and say so.
 $(JS_PEER): tests/interop/js/package-lock.json
