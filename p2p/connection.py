@@ -11,7 +11,12 @@ from typing import Final
 from typing_extensions import override
 
 from p2p.channel import Channel
-from p2p.errors import ConnectionLostError, PeerTimeoutError
+from p2p.errors import (
+    ConnectionLostError,
+    PeerTimeoutError,
+    StreamMisuseError,
+    TooManyStreamsError,
+)
 from p2p.limits import Limits, TimeLimits
 from p2p.muxer import Muxer, MuxerEvents, Traffic
 from p2p.negotiation import propose
@@ -137,6 +142,11 @@ class Connection:
         return self._muxer is not None and self._error is None and not self._is_closing
 
     @property
+    def is_closed_here(self) -> bool:
+        """Tell whether we said goodbye, or are about to."""
+        return self._is_closing
+
+    @property
     def stream_count(self) -> int:
         """How many streams are open, both directions."""
         return 0 if self._muxer is None else self._muxer.stream_count
@@ -212,10 +222,14 @@ class Connection:
             ProtocolsRefusedError: the peer speaks none of them.
             ConnectionLostError: the connection ended.
             PeerTimeoutError: the peer did not answer.
+            TooManyStreamsError: the peer has not answered so many streams before.
         """
         if self._muxer is None or not self.is_open:
             raise ConnectionLostError(str(self._error or "not open"), peer=self._peer)
-        stream = self._muxer.open_stream()
+        try:
+            stream = self._muxer.open_stream()
+        except StreamMisuseError as error:
+            raise TooManyStreamsError(str(error), peer=self._peer) from error
         try:
             async with asyncio.timeout(self._times.negotiation_s):
                 await propose(stream, protocols)

@@ -135,4 +135,5 @@ class ConnectionTable:
         """Order the connections to one peer so that both sides have the same one first."""
         is_ours = connection.direction is Direction.OUTBOUND
         opener = self._own if is_ours else connection.peer_id
-        return opener == max(self._own, connection.peer_id), connection.began_ms
+        # Of those that one side opened the newest: who dials again has lost the line before.
+        return opener == max(self._own, connection.peer_id), -connection.began_ms

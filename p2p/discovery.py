@@ -17,9 +17,8 @@ from p2p.connection import Connection
 from p2p.errors import RecordError
 from p2p.host import Host
 from p2p.peer_exchange import PeersAnswer, peers_protocol, read_envelopes
-from p2p.peer_store import StoredPeer
 from p2p.request import RequestServer, ask_once
-from p2p.slots import Held, choose_dials, network_of
+from p2p.slots import STRANGERS, Choice, Held, choose_dials, network_of
 from p2p.stream import Direction
 from p2p.wire.multiaddr import Multiaddr
 from p2p.wire.peer_id import PeerId, peer_id_text
@@ -71,16 +70,16 @@ class Discovery:
         self._plan = plan
         self._protocol = peers_protocol(plan.chain)
         self._tellers: dict[PeerId, PeerId] = {}
+        # Those we knew before anybody could tell us of them.
+        self._own_finds = {
+            address.peer_id for address in plan.bootstrap if address.peer_id is not None
+        } | {peer.peer_id for peer in host.peers if peer.is_reached}
         answer = PeersAnswer(host.peers, dice=host.dice)
         server = RequestServer(self._protocol, answer.chunks, clock=host.clock)
         host.handle(self._protocol.name, server.serve, streams_max=2)
 
     async def run(self) -> None:
         """Dial and ask until cancelled."""
-        now_ms = self._host.clock.wall_ms()
-        for address in self._plan.bootstrap:
-            assert address.peer_id is not None
-            self._host.peers.add_addresses(address.peer_id, (address,), now_ms=now_ms)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._fill_slots(), name="fill slots")
             tasks.create_task(self._ask_around(), name="ask for peers")
@@ -88,8 +87,8 @@ class Discovery:
     async def _fill_slots(self) -> None:
         while True:
             async with asyncio.TaskGroup() as dials:
-                for peer in self._choose():
-                    dials.create_task(self._dial(peer), name="dial")
+                for choice in self._choose():
+                    dials.create_task(self._dial(choice), name="dial")
             await asyncio.sleep(self._plan.interval_s)
 
     async def _ask_around(self) -> None:
@@ -114,21 +113,41 @@ class Discovery:
             lie = RecordError(f"peers: {error}", peer=peer_id_text(connection.peer_id))
             self._host.blame(connection.peer_id, lie)
             return 0
-        return sum(self._learn(envelope, connection.peer_id) for envelope in envelopes)
+        known = frozenset(peer.peer_id for peer in self._host.peers)
+        return sum(self._learn(envelope, connection.peer_id, known) for envelope in envelopes)
 
-    def _learn(self, envelope: bytes, teller: PeerId) -> bool:
+    def _learn(self, envelope: bytes, teller: PeerId, known: frozenset[PeerId]) -> bool:
         now_ms = self._host.clock.wall_ms()
         with suppress(HanseError):
             record = self._host.peers.add_record(envelope, now_ms=now_ms)
-            if record is not None and record.peer_id not in self._tellers:
+            # Who brings news of a peer that we knew has not led us to it.
+            if record is None:
+                return False
+            if record.peer_id not in known and record.peer_id not in self._tellers:
                 if len(self._tellers) >= TELLERS_MAX:
                     del self._tellers[next(iter(self._tellers))]
                 self._tellers[record.peer_id] = teller
-            return record is not None
+            return True
         return False
 
-    def _choose(self) -> list[StoredPeer]:
-        host = self._host
+    def _teller_of(self, peer_id: PeerId) -> PeerId | None:
+        return None if peer_id in self._own_finds else self._tellers.get(peer_id, STRANGERS)
+
+    def _remember_bootstrap(self) -> None:
+        """Put the configured peers back that a crowd displaced from the store."""
+        peers = self._host.peers
+        for address in self._plan.bootstrap:
+            assert address.peer_id is not None
+            known = peers.get(address.peer_id)
+            if known is None or address.without_peer() not in known.addresses:
+                now_ms = self._host.clock.wall_ms()
+                peers.add_addresses(address.peer_id, (address,), now_ms=now_ms)
+
+    def _choose(self) -> list[Choice]:
+        host, held = self._host, self._held()
+        if len(held) >= self._plan.slots:
+            return []
+        self._remember_bootstrap()
         candidates = [
             peer
             for peer in host.peers
@@ -136,21 +155,25 @@ class Discovery:
         ]
         return choose_dials(
             candidates,
-            self._held(),
-            tellers=self._tellers,
+            held,
+            tellers={
+                peer.peer_id: teller
+                for peer in candidates
+                if (teller := self._teller_of(peer.peer_id)) is not None
+            },
             slots=self._plan.slots,
             dice=host.dice,
         )
 
     def _held(self) -> Sequence[Held]:
         return [
-            Held(network_of(connection.remote), self._tellers.get(connection.peer_id))
+            Held(network_of(connection.remote), self._teller_of(connection.peer_id))
             for connection in self._host.connections
             if connection.direction is Direction.OUTBOUND
         ]
 
-    async def _dial(self, peer: StoredPeer) -> None:
+    async def _dial(self, choice: Choice) -> None:
         try:
-            await self._host.connect(peer.peer_id)
+            await self._host.connect(choice.peer_id, choice.addresses)
         except PeerError as error:
             _log.debug("dial failed", reason=str(error))

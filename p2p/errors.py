@@ -11,6 +11,8 @@
         StreamResetError
         StreamEndedError
         RequestRefusedError
+        UnsupportedKeyError
+        TooManyStreamsError
     RemoteProtocolError          the peer broke a rule, which lowers its score
         NegotiationError
         HandshakeError
@@ -79,6 +81,18 @@ class RequestRefusedError(PeerError):
     """Report that the peer answered a request with an error; the message is the peer's."""
 
     code: ClassVar[str] = "p2p_request_refused"
+
+
+class UnsupportedKeyError(PeerError):
+    """Refuse a peer whose identity is of a kind of key that we do not speak, which is no crime."""
+
+    code: ClassVar[str] = "p2p_unsupported_key"
+
+
+class TooManyStreamsError(PeerError):
+    """Report that a peer leaves so many of our streams unanswered that none can be opened."""
+
+    code: ClassVar[str] = "p2p_too_many_streams"
 
 
 class NegotiationError(RemoteProtocolError):

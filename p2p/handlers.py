@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeAlias
 
 from p2p.errors import PeerTimeoutError
@@ -11,7 +12,7 @@ from p2p.negotiation import respond
 from p2p.stream import Stream
 from p2p.usage import UsageTable
 from p2p.wire.peer_id import PeerId
-from primitives.errors import ConfigurationError
+from primitives.errors import ConfigurationError, PeerError
 
 _Key: TypeAlias = tuple[PeerId, str]
 
@@ -75,7 +76,9 @@ class Handlers:
         except BaseException:
             stream.reset()
             raise
-        await stream.finish()
+        # What the handler had to say was said; a peer that does not close costs it the stream.
+        with suppress(PeerError):
+            await stream.finish()
 
     async def _negotiate(self, stream: Stream) -> None:
         try:

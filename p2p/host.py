@@ -42,6 +42,9 @@ from primitives.clock import Clock
 from primitives.errors import ConfigurationError, HanseError, PeerError, RemoteProtocolError
 
 TEND_INTERVAL_S: Final = 1.0
+TRIAL_MS: Final = 5_000
+"""Who does not say who it is, but keeps a connection that we dialled for so long, has room for us;
+one that ends before counts as a dial that failed."""
 PUSH_PAUSE_MS: Final = 6_000
 """Between two pushes: a peer like us ignores one that follows the last within 5 s."""
 
@@ -89,6 +92,7 @@ class Host:
         identity: who we are.
         transports: how to reach others; the first that can reach an address is used.
         dice: a source of secrets, except where a test wants the same ones every time.
+        peers: those of the last run, see `peer_file`; without them nobody is known.
 
     Attributes:
         score_of: what a peer is worth when connections have to go; higher stays.
@@ -102,6 +106,7 @@ class Host:
         clock: Clock,
         dice: Dice,
         settings: HostSettings = DEFAULT_SETTINGS,
+        peers: PeerStore | None = None,
     ) -> None:
         self.identity = identity
         self.clock = clock
@@ -110,21 +115,22 @@ class Host:
         self.times = settings.times
         self.bans = BanList()
         self.usages = UsageTable()
-        self.peers = PeerStore(identity.peer_id)
+        self.peers = PeerStore(identity.peer_id) if peers is None else peers
         self.connections = ConnectionTable(identity.peer_id, self.limits)
         self.handlers = Handlers(self.limits, self.times, self.usages)
         self.score_of: Callable[[PeerId], float] = lambda _: 0.0
-        portrait = Portrait(
-            identity,
-            clock=clock,
-            agent_version=settings.agent_version,
-            protocol_version=settings.protocol_version,
-            features=self._features,
-        )
-        self.introductions = Introductions(portrait.describe, clock=clock, told=self._told)
+        self.introductions = self._introductions_for(settings)
         self._transports = tuple(transports)
         self._penalties = Penalties(self.bans, self.connections, clock=clock)
-        self._dialer = Dialer(self.limits, self.times, clock=clock, dial=self._dial_address)
+        self._dialer = Dialer(
+            self.limits,
+            self.times,
+            clock=clock,
+            can_reach=lambda address: self._transport_for(address) is not None,
+            dial=self._dial_address,
+        )
+        # Connections that we dialled and the peer may still throw out, as one does that is full.
+        self._on_trial: set[Connection] = set()
         self._watchers: list[HostWatcher] = []
         self._tasks = asyncio.TaskGroup()
         self._doorway = Doorway(
@@ -146,6 +152,22 @@ class Host:
         )
         self.handlers.add(IDENTIFY_PROTOCOL, self.introductions.answer, streams_max=2)
         self.handlers.add(PUSH_PROTOCOL, self.introductions.take_push, streams_max=2)
+
+    def _introductions_for(self, settings: HostSettings) -> Introductions:
+        portrait = Portrait(
+            self.identity,
+            clock=self.clock,
+            agent_version=settings.agent_version,
+            protocol_version=settings.protocol_version,
+            features=self._features,
+        )
+        return Introductions(
+            portrait.describe,
+            clock=self.clock,
+            told=self._told,
+            connection_of=self.connections.of,
+            blame=self.blame,
+        )
 
     @property
     def peer_id(self) -> PeerId:
@@ -222,9 +244,9 @@ class Host:
         if open_connection is not None and open_connection.is_open:
             return open_connection
         self._penalties.check(peer_id)
-        if addresses:
-            self.peers.add_addresses(peer_id, tuple(addresses), now_ms=self.clock.wall_ms())
         known = self.peers.get(peer_id)
+        if addresses and not (known is not None and set(addresses) <= set(known.addresses)):
+            self.peers.add_addresses(peer_id, tuple(addresses), now_ms=self.clock.wall_ms())
         places = tuple(addresses) or (known.addresses if known is not None else ())
         is_left_alone = self._dialer.wait_ms(peer_id) > 0
         try:
@@ -317,9 +339,10 @@ class Host:
 
     def _begin(self, connection: Connection) -> None:
         peer_id = connection.peer_id
-        self.peers.answered(peer_id, now_ms=self.clock.wall_ms())
         if connection.direction is Direction.OUTBOUND:
-            self.peers.reached(peer_id)
+            self._on_trial.add(connection)
+        else:
+            self.peers.answered(peer_id, now_ms=self.clock.wall_ms())
         connection.backlogged = self._make_room
         connection.start_task(self._introduce(connection), name="identify")
         # The table may hold a second connection already, whose task has not begun.
@@ -338,15 +361,31 @@ class Host:
         error = connection.error
         if isinstance(error, RemoteProtocolError):
             self.blame(peer_id, error)
-        if self.connections.remove(connection):
+        is_last = self.connections.remove(connection)
+        if connection in self._on_trial:
+            if is_last and not connection.is_closed_here:
+                self._on_trial.discard(connection)
+                self._dialer.failed(peer_id)
+                self.peers.failed(peer_id)
+            self._accept_dialled(connection)
+        if is_last:
             self._announced.discard(peer_id)
             self.introductions.forget(peer_id)
             for watcher in self._watchers:
                 watcher.peer_disconnected(peer_id)
 
+    def _accept_dialled(self, connection: Connection) -> None:
+        """Count a dial as a success, once the peer has shown that it keeps us."""
+        if connection in self._on_trial:
+            self._on_trial.discard(connection)
+            self._dialer.succeeded(connection.peer_id)
+            self.peers.answered(connection.peer_id, now_ms=self.clock.wall_ms())
+            self.peers.reached(connection.peer_id)
+
     async def _introduce(self, connection: Connection) -> None:
         try:
             await self.introductions.ask(connection)
+            self._accept_dialled(connection)
         except PeerError as error:
             self.blame(connection.peer_id, error)
 
@@ -358,11 +397,12 @@ class Host:
 
     def _told(self, peer_id: PeerId, message: IdentifyMessage) -> None:
         now_ms = self.clock.wall_ms()
-        self.peers.add_addresses(peer_id, message.addresses, now_ms=now_ms)
         if message.signed_record is not None:
             # A bad record is no reason to lose a peer: old versions sign under other names.
             with suppress(HanseError):
                 self.peers.add_record(message.signed_record, subject=peer_id, now_ms=now_ms)
+        # After the record, which names only what everybody can reach and replaces what we knew.
+        self.peers.add_addresses(peer_id, message.addresses, now_ms=now_ms)
         for watcher in self._watchers:
             watcher.peer_identified(peer_id, message)
 
@@ -389,6 +429,9 @@ class Host:
                     connection = self.connections.of(peer_id)
                     if connection is not None:
                         connection.start_task(self._push(connection), name="push")
+            for connection in tuple(self._on_trial):
+                if now_ms - connection.began_ms >= TRIAL_MS:
+                    self._accept_dialled(connection)
             for connection in self.connections.duplicates(now_ms=now_ms):
                 connection.start_task(connection.close(), name="close duplicate")
             for connection in self.connections.surplus(now_ms=now_ms, score_of=self.score_of):

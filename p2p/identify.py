@@ -1,8 +1,9 @@
 """Tell peers what we are and learn what they are, after every upgrade and after every change.
 
 A peer's key, if it names one, must be the key of the handshake. An address at which others see us
-counts once three peers in different subnets agree, since each of them could lie. Source: libp2p
-specs, identify; limits as go and js have them.
+counts once three peers in different networks agree, since each of them could lie. Only those who
+dialled us are heard: the others see a port that is gone with the connection. Source: libp2p specs,
+identify; limits as go and js have them.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Final
 
 from p2p.connection import Connection
 from p2p.errors import PeerTimeoutError
-from p2p.gate import is_loopback, subnet_of
+from p2p.gate import is_loopback
 from p2p.identify_message import (
     IDENTIFY_PROTOCOL,
     PART_SIZE_BYTES_MAX,
@@ -19,19 +20,22 @@ from p2p.identify_message import (
     PUSH_PROTOCOL,
     IdentifyMessage,
 )
-from p2p.stream import Stream
+from p2p.slots import network_of
+from p2p.stream import Direction, Stream
 from p2p.wire.multiaddr import Multiaddr
 from p2p.wire.peer_id import PeerId, decode_public_key, peer_id_of
 from primitives.clock import Clock
-from primitives.errors import HanseError, RemoteProtocolError
+from primitives.errors import HanseError, PeerError, RemoteProtocolError
 
 IDENTIFY_TIMEOUT_S: Final = 5
 PUSH_INTERVAL_MS: Final = 5_000
-"""A peer that pushes more often is not read."""
+"""A peer that pushes more often is not read, but asked once when the time is over."""
 PUSHES_MAX: Final = 32
 """Pushes under way at a time."""
 OBSERVERS_MIN: Final = 3
 OBSERVED_MAX: Final = 64
+
+_MS_PER_S: Final = 1_000
 
 
 async def ask_identity(connection: Connection) -> IdentifyMessage:
@@ -64,6 +68,8 @@ class Introductions:
     Args:
         describe: returns our message for the peer at the other end of a stream or connection.
         told: called when a peer has said something new.
+        connection_of: the connection to ask a peer over.
+        blame: called when a peer does not say who it is.
     """
 
     def __init__(
@@ -72,13 +78,19 @@ class Introductions:
         *,
         clock: Clock,
         told: Callable[[PeerId, IdentifyMessage], None],
+        connection_of: Callable[[PeerId], Connection | None],
+        blame: Callable[[PeerId, PeerError], None],
     ) -> None:
         self.observed = ObservedAddresses()
         self._describe = describe
         self._clock = clock
         self._told = told
+        self._connection_of = connection_of
+        self._blame = blame
         self._messages: dict[PeerId, IdentifyMessage] = {}
         self._pushed_ms: dict[PeerId, int] = {}
+        # Peers with a push that was not read.
+        self._behind: set[PeerId] = set()
         self._pushes = asyncio.Semaphore(PUSHES_MAX)
 
     def of(self, peer_id: PeerId) -> IdentifyMessage | None:
@@ -92,7 +104,7 @@ class Introductions:
             PeerError: it did not say, or what it said does not hold.
         """
         message = await ask_identity(connection)
-        if message.observed is not None:
+        if message.observed is not None and connection.direction is Direction.INBOUND:
             self.observed.note(message.observed, observer=connection.remote)
         self._note(connection.peer_id, message)
 
@@ -101,7 +113,7 @@ class Introductions:
         _write_message(stream, self._describe(stream))
 
     async def take_push(self, stream: Stream) -> None:
-        """Read what a peer says has changed, unless it does so too often.
+        """Read what a peer says has changed; if it does so too often, ask once a little later.
 
         Raises:
             RemoteProtocolError: malformed, or with the key of another peer.
@@ -109,6 +121,10 @@ class Introductions:
         now_ms = self._clock.monotonic_ms()
         last_ms = self._pushed_ms.get(stream.peer_id)
         if last_ms is not None and now_ms - last_ms < PUSH_INTERVAL_MS:
+            wait_ms = last_ms + PUSH_INTERVAL_MS - now_ms
+            connection = self._connection_of(stream.peer_id)
+            if connection is not None and stream.peer_id not in self._behind:
+                connection.start_task(self._catch_up(connection, wait_ms), name="identify again")
             return
         self._pushed_ms[stream.peer_id] = now_ms
         pushed = await _read_message(stream)
@@ -127,13 +143,25 @@ class Introductions:
         self._messages.pop(peer_id, None)
         self._pushed_ms.pop(peer_id, None)
 
+    async def _catch_up(self, connection: Connection, wait_ms: int) -> None:
+        peer_id = connection.peer_id
+        self._behind.add(peer_id)
+        try:
+            await asyncio.sleep(wait_ms / _MS_PER_S)
+            self._pushed_ms[peer_id] = self._clock.monotonic_ms()
+            await self.ask(connection)
+        except PeerError as error:
+            self._blame(peer_id, error)
+        finally:
+            self._behind.discard(peer_id)
+
     def _note(self, peer_id: PeerId, message: IdentifyMessage) -> None:
         self._messages[peer_id] = message
         self._told(peer_id, message)
 
 
 class ObservedAddresses:
-    """Where others see us, counted by the subnets of those who say so."""
+    """Where others see us, counted by the networks (/16, IPv6: /32) of those who say so."""
 
     def __init__(self) -> None:
         self._observers: dict[Multiaddr, set[str]] = {}
@@ -145,12 +173,12 @@ class ObservedAddresses:
             return False
         observers = self._observers.get(observed)
         if observers is None:
-            if len(self._observers) >= OBSERVED_MAX:
-                del self._observers[next(iter(self._observers))]
+            if len(self._observers) >= OBSERVED_MAX and not self._forget_one():
+                return False
             observers = self._observers[observed] = set()
         before = len(observers)
         if before < OBSERVERS_MIN:
-            observers.add(subnet_of(seen_from.host))
+            observers.add(network_of(observer))
         return before < OBSERVERS_MIN <= len(observers)
 
     @property
@@ -161,6 +189,14 @@ class ObservedAddresses:
             for address, observers in self._observers.items()
             if len(observers) >= OBSERVERS_MIN
         )
+
+    def _forget_one(self) -> bool:
+        """Forget the oldest claim that is not credible; tell whether there was one."""
+        for address, observers in self._observers.items():
+            if len(observers) < OBSERVERS_MIN:
+                del self._observers[address]
+                return True
+        return False
 
 
 def _write_message(stream: Stream, message: IdentifyMessage) -> None:

@@ -33,7 +33,7 @@ class StoredPeer:
         seen_ms: wall time when we last heard of it.
         answered_ms: wall time when we were last connected; 0 for never.
         failures: dials that failed since then.
-        is_reached: whether we dialled it in this run and it answered.
+        is_reached: whether we ever dialled it and it answered; it survives a restart.
     """
 
     peer_id: PeerId
@@ -53,6 +53,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     seen_ms: Annotated[int, msgspec.Meta(ge=0)]
     answered_ms: Annotated[int, msgspec.Meta(ge=0)]
     failures: Annotated[int, msgspec.Meta(ge=0)]
+    is_reached: bool
 
 
 class _Table(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -124,14 +125,14 @@ class PeerStore:
         return record
 
     def answered(self, peer_id: PeerId, *, now_ms: int) -> None:
-        """Note that we are connected."""
+        """Note that we are connected, whoever dialled."""
         peer = self._entry(peer_id)
         if peer is not None:
             peer.seen_ms = peer.answered_ms = now_ms
             peer.failures = 0
 
     def reached(self, peer_id: PeerId) -> None:
-        """Note that a peer answered where we dialled it."""
+        """Note that a peer answered where we dialled it; only such peers are hard to displace."""
         peer = self._entry(peer_id)
         if peer is not None:
             peer.is_reached = True
@@ -152,6 +153,7 @@ class PeerStore:
                 peer.seen_ms,
                 peer.answered_ms,
                 peer.failures,
+                peer.is_reached,
             )
             for peer in self
         )
@@ -185,7 +187,7 @@ class PeerStore:
         if peer is not None:
             peer.addresses, peer.envelope, peer.record_seq = addresses, row.envelope, seq
             peer.seen_ms, peer.answered_ms = row.seen_ms, row.answered_ms
-            peer.failures = row.failures
+            peer.failures, peer.is_reached = row.failures, row.is_reached
 
     def _entry(self, peer_id: PeerId) -> StoredPeer | None:
         if peer_id == self._own:

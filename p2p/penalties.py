@@ -12,7 +12,7 @@ from p2p.bans import BanList, Strikes
 from p2p.connection_table import ConnectionTable
 from p2p.doorway import ip_of
 from p2p.errors import BannedPeerError, ConnectionLostError
-from p2p.gate import is_loopback
+from p2p.gossip.score import ip_key
 from p2p.stream import Direction
 from p2p.wire.peer_id import PeerId, peer_id_text
 from primitives.clock import Clock
@@ -45,13 +45,17 @@ class Penalties:
         """Cut a peer off and refuse it for a while."""
         until_ms = self._clock.monotonic_ms() + duration_ms
         self._bans.ban(peer_id, until_ms=until_ms, reason=reason)
+        # One ban is one strike of an address, however many connections the peer had from there.
+        ips: set[str] = set()
         for connection in tuple(self._connections):
             if connection.peer_id == peer_id:
                 if connection.direction is Direction.INBOUND:
-                    self.strike_address(ip_of(connection.remote), reason)
+                    ips.add(ip_of(connection.remote))
                 connection.abort(
                     ConnectionLostError(f"banned: {reason}", peer=peer_id_text(peer_id))
                 )
+        for ip in sorted(ips):
+            self.strike_address(ip, reason)
 
     def blame(self, peer_id: PeerId, error: PeerError) -> None:
         """Note what a peer did; only a broken rule counts."""
@@ -63,7 +67,10 @@ class Penalties:
                 self.ban(peer_id, reason=str(error), duration_ms=BAN_MS)
 
     def strike_address(self, ip: str, reason: str) -> None:
-        """Note that somebody from an address broke a rule before we knew who it is."""
+        """Note that somebody from an address broke a rule.
+
+        A private address is exempt: behind one may be the proxy through which everybody comes.
+        """
         now_ms = self._clock.monotonic_ms()
-        if not is_loopback(ip) and self._strikes.strike(ip, now_ms=now_ms):
+        if ip_key(ip) is not None and self._strikes.strike(ip, now_ms=now_ms):
             self._bans.ban(ip, until_ms=now_ms + BAN_MS, reason=reason)

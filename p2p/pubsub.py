@@ -9,7 +9,7 @@ run in tasks of their own, a few of each topic at a time; one that takes too lon
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from types import TracebackType
-from typing import Final, Self, assert_never
+from typing import Final, Self, TypeVar, assert_never
 
 import structlog
 
@@ -61,6 +61,8 @@ _NS_PER_MS: Final = 1_000_000
 _MS_PER_S: Final = 1_000
 _log = structlog.get_logger("p2p.pubsub")
 
+NewsT = TypeVar("NewsT", Deliver, SubscriptionChanged)
+
 
 class PubSub:
     """Topics over a host; use it as an async context manager, inside that of the host.
@@ -80,6 +82,7 @@ class PubSub:
         parameters: GossipParameters = DEFAULT_PARAMETERS,
         direct: Iterable[PeerId] = (),
     ) -> None:
+        self._direct = frozenset(direct)
         self.router = Router(
             host.identity,
             rules,
@@ -87,7 +90,7 @@ class PubSub:
             parameters=parameters,
             # Numbers rise even over a restart, as in go, js and rust.
             seqno_first=host.clock.wall_ms() * _NS_PER_MS,
-            direct=direct,
+            direct=self._direct,
         )
         self._host = host
         self._protocols = tuple(protocols)
@@ -100,6 +103,8 @@ class PubSub:
         self._spoken: dict[PeerId, str] = {}
         # Peers to whom we have opened a stream since they came.
         self._addressed: set[PeerId] = set()
+        # Peers that have opened one to us since they came.
+        self._heard: set[PeerId] = set()
         self._rates: dict[PeerId, TokenBucket] = {}
         self._awake: dict[PeerId, None] = {}
         self._is_pump_due = False
@@ -108,6 +113,7 @@ class PubSub:
         self._dials = asyncio.Semaphore(DIALS_MAX)
         self._dial_count = 0
         self._tasks = asyncio.TaskGroup()
+        self._errands: set[asyncio.Task[None]] = set()
         for protocol in self._protocols:
             host.handle(protocol, self._hear, streams_max=2)
         host.watch(self)
@@ -125,9 +131,11 @@ class PubSub:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop the heartbeat and every validator."""
+        """Stop the heartbeat, every validator and every dial."""
         self._is_over = True
         self._beating.cancel()
+        for errand in self._errands:
+            errand.cancel()
         await self._tasks.__aexit__(kind, error, trace)
 
     def watch_subscriptions(self, watcher: Callable[[SubscriptionChanged], None]) -> None:
@@ -143,12 +151,23 @@ class PubSub:
         self._validators.add(topic, validator)
 
     def subscribe(self, topic: str, deliver: Callable[[Deliver], None]) -> None:
-        """Hear a topic from now on; `deliver` is called from the event loop."""
+        """Hear a topic from now on.
+
+        `deliver` is called from the event loop; what it raises is logged and harms nobody.
+
+        Raises:
+            LocalProtocolError: an unknown topic.
+        """
+        effects = self.router.subscribe(topic, now_ms=self._now_ms)
         self._deliver[topic] = deliver
-        self._carry_out(self.router.subscribe(topic, now_ms=self._now_ms))
+        self._carry_out(effects)
 
     def unsubscribe(self, topic: str) -> None:
-        """Hear a topic no longer."""
+        """Hear a topic no longer.
+
+        Raises:
+            LocalProtocolError: an unknown topic.
+        """
         self._deliver.pop(topic, None)
         self._carry_out(self.router.unsubscribe(topic, now_ms=self._now_ms))
 
@@ -190,6 +209,7 @@ class PubSub:
         self._mouths.pop(peer_id, None)
         self._ears.pop(peer_id, None)
         self._addressed.discard(peer_id)
+        self._heard.discard(peer_id)
         self._rates.pop(peer_id, None)
         self._protected.discard(peer_id)
         self._host.connections.unprotect(peer_id, MESH_TAG)
@@ -252,7 +272,8 @@ class PubSub:
             rate=self._rate_of(stream.peer_id),
         )
         self._ears[stream.peer_id] = ear
-        self._join(stream)
+        self._join(stream, is_again=stream.peer_id in self._heard)
+        self._heard.add(stream.peer_id)
         try:
             await ear.run()
         finally:
@@ -269,8 +290,8 @@ class PubSub:
     def _join(self, stream: Stream, *, is_again: bool = False) -> None:
         """Tell the router of a peer once for each version it turns out to speak.
 
-        A stream of ours that replaces a lost one counts anew: what was under way is lost, so the
-        router announces our topics again.
+        A stream that replaces a lost one counts anew. If it is ours, what was under way is lost;
+        if it is theirs, a go peer has forgotten us. So the router announces our topics again.
         """
         peer_id = stream.peer_id
         is_ours = peer_id in self._mouths and self._mouths[peer_id].is_stream(stream)
@@ -278,12 +299,14 @@ class PubSub:
         is_news = spoken is None or is_again or (is_ours and spoken != stream.protocol)
         if not is_news:
             return
-        self._spoken[peer_id] = stream.protocol
+        # Their further streams say nothing about ours.
+        protocol = stream.protocol if is_ours or spoken is None else spoken
+        self._spoken[peer_id] = protocol
         connection = self._host.connections.of(peer_id)
         direction = (
             Direction.INBOUND if connection is None else Direction(connection.direction.value)
         )
-        joined = PeerJoined(peer_id, stream.protocol, direction, ip_of(stream.remote))
+        joined = PeerJoined(peer_id, protocol, direction, ip_of(stream.remote))
         self._carry_out(self.router.handle(joined, now_ms=self._now_ms))
 
     def _receive(self, peer_id: PeerId, raw: bytes) -> None:
@@ -301,7 +324,7 @@ class PubSub:
                 case Deliver():
                     deliver = self._deliver.get(effect.message.topic)
                     if deliver is not None:
-                        deliver(effect)
+                        _tell(deliver, effect)
                 case _:
                     self._carry_out_rare(effect)
         if self._awake and not self._is_pump_due:
@@ -314,7 +337,7 @@ class PubSub:
                 self._start(self._judge(effect), name="validate")
             case SubscriptionChanged():
                 for watcher in self._subscription_watchers:
-                    watcher(effect)
+                    _tell(watcher, effect)
             case DialPeer():
                 if self._dial_count < DIALS_WAITING_MAX:
                     self._dial_count += 1
@@ -335,7 +358,9 @@ class PubSub:
         if self._is_over:
             work.close()
         else:
-            self._tasks.create_task(work, name=name)
+            errand = self._tasks.create_task(work, name=name)
+            self._errands.add(errand)
+            errand.add_done_callback(self._errands.discard)
 
     def _pump_all(self) -> None:
         self._is_pump_due = False
@@ -374,11 +399,20 @@ class PubSub:
             await asyncio.sleep(self._parameters.heartbeat_ms / _MS_PER_S)
 
     def _protect_mesh(self) -> None:
-        """Spare the peers of our meshes from trims."""
-        meshes = (self.router.mesh_peers(topic) for topic in self._deliver)
-        wanted = {peer_id for mesh in meshes for peer_id in mesh}
+        """Spare the peers of our meshes, and direct ones, from trims."""
+        wanted = set(self._direct)
+        for topic in self._deliver:
+            wanted.update(self.router.mesh_peers(topic))
         for peer_id in wanted - self._protected:
             self._host.connections.protect(peer_id, MESH_TAG)
         for peer_id in self._protected - wanted:
             self._host.connections.unprotect(peer_id, MESH_TAG)
         self._protected = wanted
+
+
+def _tell(callback: Callable[[NewsT], None], news: NewsT) -> None:
+    """Call the application; its bug must cost neither the peer that spoke nor the effects left."""
+    try:
+        callback(news)
+    except Exception:  # noqa: BLE001 - this is the supervisor of the application's callbacks
+        _log.exception("callback crashed", news=type(news).__name__)

@@ -18,7 +18,7 @@ import structlog
 
 from p2p.connection import Connection
 from p2p.errors import PeerTimeoutError, RequestRefusedError
-from p2p.stream import Stream
+from p2p.stream import QUEUED_BYTES_MAX, Stream
 from p2p.token_bucket import TokenBucket
 from p2p.wire.peer_id import PeerId
 from p2p.wire.protobuf import length_prefixed
@@ -27,8 +27,13 @@ from primitives.errors import HanseError, PeerError, RemoteProtocolError
 
 IN_FLIGHT_MAX: Final = 2
 """Requests of one protocol to one peer at a time, held on both sides."""
+WAITING_MAX: Final = 4
+"""Requests of one peer that wait for a place beyond those; more are refused."""
 FIRST_CHUNK_TIMEOUT_S: Final = 5
+"""For the first byte of an answer; the rest of its chunk has `CHUNK_TIMEOUT_S`."""
 CHUNK_TIMEOUT_S: Final = 10
+STALLED_S: Final = 10
+"""How long an answer may wait without a byte of it leaving: a slow asker is no dead one."""
 CHUNK_SIZE_BYTES_MAX: Final = 1024 * 1024
 REASON_SIZE_BYTES_MAX: Final = 256
 BUCKETS_MAX: Final = 1_024
@@ -97,7 +102,7 @@ async def ask(
 
     Raises:
         RequestRefusedError: the peer answered with an error.
-        PeerTimeoutError: the first chunk took 5 s, or a later one 10 s.
+        PeerTimeoutError: the first byte took 5 s, or a chunk 10 s.
         RemoteProtocolError: a chunk is too large, there are too many, or the result is unknown.
     """
     async with connection.places(protocol.name, IN_FLIGHT_MAX):
@@ -147,29 +152,34 @@ class RequestServer:
         self.protocol = protocol
         self._handler = handler
         self._clock = clock
-        self._running: Counter[PeerId] = Counter()
+        self._present: Counter[PeerId] = Counter()
+        self._places: dict[PeerId, asyncio.Semaphore] = {}
         self._rates: dict[PeerId, TokenBucket] = {}
 
     async def serve(self, stream: Stream) -> None:
-        """Read one request and stream its answer.
+        """Read one request and stream its answer; give it up when the asker does.
 
         Raises:
             RemoteProtocolError: the request is too large.
             PeerTimeoutError: it did not arrive, or its answer was not read.
+            StreamResetError: the asker has enough.
         """
-        if self._running[stream.peer_id] >= IN_FLIGHT_MAX:
+        asker = stream.peer_id
+        if self._present[asker] >= IN_FLIGHT_MAX + WAITING_MAX:
             _write_refusal(stream, Result.UNAVAILABLE, "too many requests at a time")
             return
         # Counted before the body is read: bodies that never come whole would add up.
-        self._running[stream.peer_id] += 1
+        self._present[asker] += 1
+        place = self._places.setdefault(asker, asyncio.Semaphore(IN_FLIGHT_MAX))
         try:
-            body = await self._read_request(stream)
-            await asyncio.sleep(self._delay_ms(stream.peer_id) / _MS_PER_S)
-            await self._answer(stream, body)
+            async with stream.while_alive(), place:
+                body = await self._read_request(stream)
+                await asyncio.sleep(self._delay_ms(asker) / _MS_PER_S)
+                await self._answer(stream, body)
         finally:
-            self._running[stream.peer_id] -= 1
-            if not self._running[stream.peer_id]:
-                del self._running[stream.peer_id]
+            self._present[asker] -= 1
+            if not self._present[asker]:
+                del self._present[asker], self._places[asker]
 
     async def _read_request(self, stream: Stream) -> bytes:
         try:
@@ -182,7 +192,9 @@ class RequestServer:
         try:
             async with aclosing(self._handler(stream.peer_id, body)) as chunks:
                 async for chunk in chunks:
-                    await _send_chunk(stream, chunk)
+                    stream.write(bytes((Result.OK,)) + length_prefixed(chunk))
+                    await _drain(stream, QUEUED_BYTES_MAX)
+            await _drain(stream, 0)
         except RefusedRequestError as refusal:
             _write_refusal(stream, refusal.result, str(refusal))
         except PeerError:
@@ -212,8 +224,9 @@ async def _read_chunk(
     try:
         async with asyncio.timeout(timeout_s):
             head = await stream.read(1)
-            if not head:
-                return None
+        if not head:
+            return None
+        async with asyncio.timeout(CHUNK_TIMEOUT_S):
             body = await stream.read_frame(
                 protocol.chunk_size_bytes_max if head[0] == Result.OK else REASON_SIZE_BYTES_MAX
             )
@@ -227,13 +240,16 @@ async def _read_chunk(
     raise RequestRefusedError(f"{Result(head[0]).name.lower()}: {reason!r}", peer=stream.peer)
 
 
-async def _send_chunk(stream: Stream, chunk: bytes) -> None:
-    stream.write(bytes((Result.OK,)) + length_prefixed(chunk))
-    try:
-        async with asyncio.timeout(CHUNK_TIMEOUT_S):
-            await stream.drain()
-    except TimeoutError as error:
-        raise PeerTimeoutError("an answer was not read", peer=stream.peer) from error
+async def _drain(stream: Stream, size_bytes_max: int) -> None:
+    """Wait until no more bytes are unsent, as long as some leave every `STALLED_S`."""
+    is_first = True
+    while is_first or stream.queued_bytes > size_bytes_max:
+        is_first = False
+        try:
+            async with asyncio.timeout(STALLED_S):
+                await stream.drain(max(stream.queued_bytes - 1, size_bytes_max))
+        except TimeoutError as error:
+            raise PeerTimeoutError("an answer was not read", peer=stream.peer) from error
 
 
 def _write_refusal(stream: Stream, result: Result, reason: str) -> None:

@@ -7,9 +7,11 @@ window of memory.
 
 import asyncio
 import enum
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
-from p2p.errors import StreamEndedError, StreamMisuseError, StreamResetError
+from p2p.errors import PeerTimeoutError, StreamEndedError, StreamMisuseError, StreamResetError
 from p2p.read_buffer import ReadBuffer
 from p2p.usage import Usage
 from p2p.wire.multiaddr import Multiaddr
@@ -81,6 +83,10 @@ class StreamCarrier(Protocol):
         """Let the peer send as many bytes again as were read."""
         ...
 
+    def let_window_grow(self, stream_id: int, size_bytes_max: int) -> None:
+        """Let the window of the stream grow to a size of its own."""
+        ...
+
     def close_write(self, stream_id: int) -> None:
         """Send the end of our direction behind what is queued."""
         ...
@@ -115,6 +121,8 @@ class Stream:
         self._unread = ReadBuffer()
         self._sink: StreamSink | None = None
         self._waiter: asyncio.Future[None] | None = None
+        # Of who works only as long as the stream is alive.
+        self._vital: asyncio.Timeout | None = None
         # Bytes that were put back had their credit when they were first read.
         self._credited_bytes = 0
         self._is_holding = False
@@ -146,10 +154,11 @@ class Stream:
             ConnectionLostError: the connection ended.
         """
         while not self._unread:
-            if self._error is not None:
-                raise self._error
+            # A loss after the end takes nothing from what came before it.
             if self._is_read_over:
                 return b""
+            if self._error is not None:
+                raise self._error
             await self._more()
         chunk = self._unread.take(size_bytes_max)
         self._give_credit(len(chunk))
@@ -223,6 +232,38 @@ class Stream:
         elif self._is_read_over and self._error is None:
             sink.stream_ended(None)
 
+    @asynccontextmanager
+    async def while_alive(self) -> AsyncIterator[None]:
+        """Cancel the body of the `async with` when the stream is lost; one such body at a time.
+
+        Raises:
+            StreamResetError: the peer gave the stream up.
+            ConnectionLostError: the connection ended.
+        """
+        self._check_not_lost()
+        if self._vital is not None:
+            raise StreamMisuseError("somebody works while the stream is alive already")
+        limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                self._vital = limit
+                yield
+        except TimeoutError:
+            if limit.expired():
+                self._check_not_lost()
+            raise
+        finally:
+            self._vital = None
+
+    def let_window_grow(self, size_bytes_max: int) -> None:
+        """Let the peer have more bytes under way than usual, for a long and fast line.
+
+        The window still doubles only while we read as fast as bytes come, and only as long as the
+        windows of all streams of the connection stay below `YamuxLimits.unread_bytes_max`.
+        """
+        if self._error is None:
+            self._carrier.let_window_grow(self._stream_id, size_bytes_max)
+
     def hold_credit(self) -> None:
         """Read on, but let the peer send no more than the window it has, until `grant_credit`."""
         self._is_holding = True
@@ -234,14 +275,16 @@ class Stream:
         self._give_credit(held_bytes)
 
     def write(self, raw: bytes) -> None:
-        """Queue bytes; `drain` before writing much more.
+        """Queue bytes; `drain` before writing much more, and to learn whether the stream was lost.
 
         Raises:
             StreamMisuseError: our direction was closed before.
         """
+        if self._error is not None:
+            return
         if self._is_write_over:
             raise StreamMisuseError("the stream is closed for writing")
-        if raw and self._error is None:
+        if raw:
             self.usage.sent_bytes += len(raw)
             self._carrier.queue(self._stream_id, raw)
 
@@ -275,15 +318,26 @@ class Stream:
     async def finish(self, timeout_s: float = FINISH_TIMEOUT_S) -> None:
         """Close our direction and wait for the peer to close its own; what it sends is dropped.
 
-        After the time limit, or when more than `DISCARDED_BYTES_MAX` come, the stream is reset.
+        When this returns, what was written has left and the peer has closed in order. In all other
+        cases the stream is reset.
+
+        Raises:
+            PeerTimeoutError: the peer did not read, or did not close, within the time limit.
+            RemoteProtocolError: more than `DISCARDED_BYTES_MAX` came.
+            StreamResetError: the peer gave the stream up.
+            ConnectionLostError: the connection ended.
         """
         self.close_write()
         try:
             async with asyncio.timeout(timeout_s):
                 await self.drain(0)
                 await self.read_to_end(DISCARDED_BYTES_MAX)
-        except (TimeoutError, PeerError):
+        except TimeoutError as error:
             self.reset()
+            raise PeerTimeoutError("the peer did not close the stream", peer=self.peer) from error
+        except PeerError:
+            self.reset()
+            raise
 
     def receive(self, chunk: bytes) -> None:
         """Take bytes from the connection."""
@@ -314,8 +368,14 @@ class Stream:
             return
         self._error = error
         self._wake()
+        if self._vital is not None:
+            self._vital.reschedule(asyncio.get_running_loop().time())
         if self._sink is not None:
             self._sink.stream_ended(error)
+
+    def _check_not_lost(self) -> None:
+        if self._error is not None:
+            raise self._error
 
     def _give_up(self, error: HanseError) -> None:
         if self._error is None:

@@ -36,10 +36,14 @@ class TcpChannel(asyncio.BufferedProtocol):
 
     Args:
         accept: told of the channel when it is open; None for one that we dial.
+
+    Attributes:
+        is_named: whether both ends are known; False when the other side left at once.
     """
 
     def __init__(self, accept: Callable[[Channel], None] | None = None) -> None:
         self.is_writable = True
+        self.is_named = False
         self._accept = accept
         self._receiver: ChannelReceiver | None = None
         self._is_paused = False
@@ -96,11 +100,15 @@ class TcpChannel(asyncio.BufferedProtocol):
         its way to the other side. So we end our direction, read on without listening until the
         other side ends its own, and give up after `CLOSE_S`.
         """
-        if not self._is_usable:
+        if self._is_closing or self._is_over:
             return
+        is_usable = self._is_usable
         self._is_closing = True
-        self._transport.write_eof()
-        self._transport.resume_reading()
+        if is_usable:
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        # Also when the event loop closes the socket already, because the other side ended: it
+        # would wait for ever to send what the other side does not read.
         self._last_call = asyncio.get_running_loop().call_later(CLOSE_S, self._transport.abort)
 
     def abort(self) -> None:
@@ -120,8 +128,13 @@ class TcpChannel(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.pause_reading()
         self._transport.set_write_buffer_limits(WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_LOW)
-        self._local = _address_of(transport.get_extra_info("sockname"))
-        self._remote = _address_of(transport.get_extra_info("peername"))
+        names = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+        if None in names:
+            # The other side was gone before the kernel could tell who it is.
+            self.abort()
+            return
+        self._local, self._remote = map(_address_of, names)
+        self.is_named = True
         _tune(transport.get_extra_info("socket"))
         if self._accept is not None:
             self._accept(self)
@@ -224,6 +237,8 @@ class TcpTransport:
         except (OSError, UnicodeError) as error:
             # UnicodeError: a name that DNS cannot carry.
             raise DialError(f"cannot connect: {error}", peer=str(address)) from error
+        if not channel.is_named:
+            raise DialError("cannot connect: the other side left at once", peer=str(address))
         if channel.local == channel.remote:
             # The kernel chose the dialled port for our end, and TCP connected us to ourselves.
             channel.abort()

@@ -50,7 +50,7 @@ class PeerJoined(msgspec.Struct, frozen=True):
     """A meshsub stream with a peer was negotiated, in either direction.
 
     To be sent again when a peer gets another connection or stream: the router then keeps what it
-    knows and announces our topics once more.
+    knows, announces our topics once more and repeats who is in our mesh or held off.
 
     Args:
         protocol: the negotiated id, such as "/meshsub/1.2.0".

@@ -5,7 +5,7 @@ that shares its id with an honest message would keep that one out. It counts as 
 validator answers, so that copies wait for one answer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final, assert_never
 
 from p2p.gossip.events import Deliver, Message, Validate, Verdict
@@ -78,12 +78,8 @@ class Intake:
             topic = self._topics_by_raw.get(wire.topic or b"")
             if topic is None or not topic.is_subscribed:
                 continue
-            origin: Origin | None = None
             try:
-                if topic.is_signed:
-                    origin = check_origin(wire)
-                else:
-                    check_unsigned(wire)
+                origin = _check_form(wire, topic)
                 payload = _check_size(wire, topic)
                 message_id = topic.make_id(wire)
                 arrived_ms = self._seen.get(message_id)
@@ -96,9 +92,15 @@ class Intake:
                 if origin is not None:
                     if origin.author == self._own or self._floors.is_replay(*origin):
                         topic.counters.ignored += 1
+                        self._lazy_push.kept(message_id)
                         continue
                     check_signature(wire)
-            except (MalformedBytesError, InvalidKeyError, BadSignatureError):
+            except InvalidKeyError:
+                # Others know more kinds of keys than we do, so who forwards it does not lie.
+                topic.counters.ignored += 1
+                self._lazy_push.kept(topic.make_id(wire))
+                continue
+            except (MalformedBytesError, BadSignatureError):
                 self._blame(sender, topic)
                 if sender.stats.score < self._score_min and not sender.is_direct:
                     # One RPC may hold thousands of forgeries, and each costs a verification.
@@ -126,7 +128,7 @@ class Intake:
         topic = pending.topic
         match verdict:
             case Verdict.ACCEPT:
-                self._accept(pending.message, topic, pending.sender)
+                self._accept(pending.message, topic, pending.sender, pending.senders)
             case Verdict.IGNORE:
                 topic.counters.ignored += 1
             case Verdict.REJECT:
@@ -142,7 +144,7 @@ class Intake:
 
     def remember_own(self, message: Message, *, now_ms: int) -> None:
         """Count our own message as seen, and keep it for those who ask."""
-        self._seen.add(message.id, now_ms=now_ms)
+        self._remember(message.id, now_ms)
         self._cache.put(message)
 
     def heartbeat(self, *, now_ms: int) -> None:
@@ -158,14 +160,16 @@ class Intake:
 
     def _receive_first(self, message: Message, topic: Topic, sender: Peer, now_ms: int) -> None:
         size_bytes = len(message.publish_field)
+        message_id = message.id
+        # Even if there is no place for it: who promised it has sent it.
+        self._lazy_push.kept(message_id)
         if topic.is_validated and not self._has_room(sender, size_bytes):
             # Not seen either, so that it can be fetched once there is room.
             self.overflows += 1
             return
-        message_id = message.id
-        self._seen.add(message_id, now_ms=now_ms)
         if message.author is not None and message.seqno is not None:
             self._floors.note(message.author, message.seqno)
+        self._remember(message_id, now_ms)
         if len(message.payload) >= self._parameters.idontwant_size_bytes_min:
             refusal: Refusal | None = None
             for peer in topic.mesh.values():
@@ -177,10 +181,14 @@ class Intake:
             self._pending_bytes += size_bytes
             sender.pending += 1
             sender.pending_bytes += size_bytes
-            self._lazy_push.kept(message_id)
             self._effects.append(Validate(message, sender.peer_id))
         else:
-            self._accept(message, topic, sender)
+            self._accept(message, topic, sender, (sender.peer_id,))
+
+    def _remember(self, message_id: bytes, now_ms: int) -> None:
+        if self._seen.add(message_id, now_ms=now_ms):
+            # Forgotten early, for want of room: without their floors they could be replayed.
+            self._floors.rotate()
 
     def _has_room(self, sender: Peer, size_bytes: int) -> bool:
         """Tell whether the validator has a place, and the sender not more than its share."""
@@ -217,24 +225,25 @@ class Intake:
             sender.duplicates -= COPIES_SLACK
             self._scores.misbehaved(sender.stats)
 
-    def _accept(self, message: Message, topic: Topic, sender: Peer) -> None:
-        """Deliver a valid message and pass it on, in the bytes it came in."""
+    def _accept(
+        self, message: Message, topic: Topic, sender: Peer, senders: Container[PeerId]
+    ) -> None:
+        """Deliver a valid message and pass it on, as it came, to those who did not send it."""
         message_id = message.id
         counters = topic.counters
         counters.delivered += 1
         counters.delivered_bytes += len(message.payload)
         self._scores.delivered_first(sender.stats, topic.name)
-        self._lazy_push.kept(message_id)
         self._cache.put(message)
         self._effects.append(Deliver(message, sender.peer_id))
         author = message.author
         for peer_id, peer in topic.mesh.items():
-            if peer is not sender and peer_id != author and message_id not in peer.unwanted:
+            if peer_id not in senders and peer_id != author and message_id not in peer.unwanted:
                 peer.outbox.push(message)
                 counters.forwarded += 1
         for peer_id, peer in self._direct.items():
             if (
-                peer is not sender
+                peer_id not in senders
                 and peer_id != author
                 and peer_id in topic.subscribers
                 and message_id not in peer.unwanted
@@ -248,6 +257,20 @@ class Intake:
             # Whatever a topic is worth: nobody sends a forgery by mistake.
             self._scores.misbehaved(sender.stats)
         self._scores.delivered_invalid(sender.stats, topic.name)
+
+
+def _check_form(wire: WireMessage, topic: Topic) -> Origin | None:
+    """Return who wrote a message of a signed topic; None for one that is not signed.
+
+    Raises:
+        MalformedBytesError: not what the policy of the topic asks for.
+        InvalidKeyError: the author has a kind of key that we cannot use.
+        BadSignatureError: the key in it is not the author's.
+    """
+    if topic.is_signed:
+        return check_origin(wire)
+    check_unsigned(wire)
+    return None
 
 
 def _check_size(wire: WireMessage, topic: Topic) -> bytes:

@@ -70,6 +70,17 @@ class Mesh:
             self._scores.pruned(peer.stats, topic.name)
         topic.fanout.pop(peer.peer_id, None)
 
+    def repeat(self, peer: Peer, topic: Topic, *, now_ms: int) -> None:
+        """Tell a peer that comes, perhaps again, whether it is in our mesh or held off."""
+        if peer.peer_id in topic.mesh:
+            peer.outbox.graft(topic.raw)
+            return
+        left_ms = topic.backoff.until_ms(peer.peer_id) - now_ms
+        if left_ms > 0:
+            # Else it would come back too early and be punished for what it could not know.
+            backoff_s = -(-left_ms // 1000) if peer.knows_backoff else None
+            peer.outbox.prune(Prune(topic.raw, (), backoff_s))
+
     def on_graft(self, peer: Peer, topic: Topic, *, now_ms: int) -> None:
         """Take a peer into the mesh that took us into its own, or prune it."""
         if not topic.is_subscribed or peer.peer_id in topic.mesh:

@@ -1,6 +1,7 @@
 """Keep the messages of the last heartbeats, so that they can be advertised and asked for."""
 
 from collections import Counter, deque
+from collections.abc import Iterable
 
 from p2p.gossip.events import Message
 from p2p.wire.peer_id import PeerId
@@ -13,7 +14,7 @@ class MessageCache:
 
     def __init__(self, *, history_windows: int, gossip_windows: int, bytes_max: int) -> None:
         self._gossip_windows = gossip_windows
-        self._windows: deque[list[Message]] = deque([[]], maxlen=history_windows)
+        self._windows: deque[deque[Message]] = deque([deque()], maxlen=history_windows)
         self._messages: dict[bytes, Message] = {}
         self._asked: dict[bytes, Counter[PeerId]] = {}
         self._bytes = 0
@@ -25,15 +26,14 @@ class MessageCache:
         return self._bytes
 
     def put(self, message: Message) -> None:
-        """Keep a new message; above the bound in bytes the oldest windows go first."""
+        """Keep a new message; above the bound in bytes the oldest go first, window by window."""
         self._messages[message.id] = message
         self._windows[0].append(message)
         self._bytes += len(message.publish_field)
         while self._bytes > self._bytes_max and len(self._windows) > 1:
             self._forget(self._windows.pop())
-        if self._bytes > self._bytes_max:
-            self._forget(self._windows[0])
-            self._windows[0] = []
+        while self._bytes > self._bytes_max:
+            self._forget((self._windows[0].popleft(),))
 
     def get(self, message_id: bytes) -> Message | None:
         """Return a message, if it is still held."""
@@ -61,9 +61,9 @@ class MessageCache:
         windows = self._windows
         if len(windows) == windows.maxlen:
             self._forget(windows.pop())
-        windows.appendleft([])
+        windows.appendleft(deque())
 
-    def _forget(self, window: list[Message]) -> None:
+    def _forget(self, window: Iterable[Message]) -> None:
         for message in window:
             # Published again after the seen ids forgot it, a message is in two windows.
             if self._messages.get(message.id) is message:

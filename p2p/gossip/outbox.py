@@ -23,8 +23,10 @@ LAZY_BYTES_MAX: Final = 512 * 1024
 """IHAVE and IWANT that wait; more of them is dropped, since gossip repeats itself."""
 UNWANTED_IDS_MAX: Final = 2_048
 """Ids for IDONTWANT that wait; more of them is dropped, it only saves bytes."""
-IDS_PER_ENTRY: Final = 10
-"""go reads no more ids from one entry."""
+IDS_PER_RPC: Final = 10
+"""go reads no more ids for IDONTWANT from one RPC, in however many entries they are."""
+MESSAGES_PER_RPC: Final = 1_000
+"""However small: readers bound the entries of an RPC, we and go to 5,000."""
 MESSAGES_MAX: Final = 8_192
 """Messages that wait, however small: each keeps some hundred bytes beyond its own."""
 DROPPED_IDS_MAX: Final = 1_024
@@ -111,13 +113,14 @@ class Outbox:
         self._changes[prune.topic] = prune_field(prune)
         self._rouse_for_control()
 
-    def gossip(self, field: bytes) -> None:
-        """Queue an IHAVE or an IWANT, unless too many wait already."""
+    def gossip(self, field: bytes) -> bool:
+        """Queue an IHAVE or an IWANT, unless too many wait already; return whether it will go."""
         if self._lazy_bytes + len(field) > LAZY_BYTES_MAX:
-            return
+            return False
         self._lazy.append(field)
         self._lazy_bytes += len(field)
         self._rouse_for_control()
+        return True
 
     def refuse(self, refusal: Refusal) -> None:
         """Queue an IDONTWANT, unless too many wait already."""
@@ -149,7 +152,8 @@ class Outbox:
                 if body and len(body) + len(field) > RPC_BATCH_SIZE_BYTES:
                     frames.append(encode_varint(len(body)) + body)
                     body = b""
-                body = body + field if body else field
+                # In front, where a reader expects it: most RPCs are messages and nothing else.
+                body = field + body if body else field
         elif payloads:
             body = self._take_payloads(frames, body, size_bytes_max, unwanted)
         self._is_idle = not payloads
@@ -160,8 +164,11 @@ class Outbox:
     def _take_payloads(
         self, frames: list[bytes], body: bytes, size_bytes_max: int, unwanted: Container[bytes]
     ) -> bytes:
-        """Remove what there is room for; return what goes into the last RPC."""
-        fields = [body] if body else []
+        """Remove what there is room for; return what goes into the last RPC.
+
+        The body, which is the last of the control, goes behind the first messages.
+        """
+        fields: list[bytes] = []
         batch_bytes = len(body)
         size_bytes = sum(map(len, frames))
         payloads = self._payloads
@@ -170,18 +177,20 @@ class Outbox:
             field = message.publish_field
             if message.id not in unwanted:
                 after_bytes = batch_bytes + len(field)
-                if (fields or frames) and size_bytes + after_bytes > size_bytes_max:
+                if (batch_bytes or frames) and size_bytes + after_bytes > size_bytes_max:
                     break
-                if fields and after_bytes > RPC_BATCH_SIZE_BYTES:
-                    frames.append(encode_varint(batch_bytes) + b"".join(fields))
+                is_full = after_bytes > RPC_BATCH_SIZE_BYTES or len(fields) == MESSAGES_PER_RPC
+                if batch_bytes and is_full:
+                    frames.append(encode_varint(batch_bytes) + b"".join(fields) + body)
                     size_bytes += len(frames[-1])
                     fields.clear()
+                    body = b""
                     after_bytes = len(field)
                 fields.append(field)
                 batch_bytes = after_bytes
             payloads.popleft()
             self.payload_bytes -= len(field)
-        return b"".join(fields)
+        return b"".join(fields) + body
 
     def _take_control(self, frames: list[bytes]) -> bytes:
         """Remove all control; append RPCs but the last, whose body is returned."""
@@ -193,29 +202,23 @@ class Outbox:
             subscription_field(topic, is_subscribed=is_subscribed)
             for topic, is_subscribed in self._subscriptions.items()
         )
-        entries = [*self._changes.values(), *self._lazy]
-        entries.extend(
-            bytes_field(
-                5, b"".join([one.id_field for one in refused[start : start + IDS_PER_ENTRY]])
-            )
-            for start in range(0, len(refused), IDS_PER_ENTRY)
-        )
+        batches = _batches([*self._changes.values(), *self._lazy])
+        for number, start in enumerate(range(0, len(refused), IDS_PER_RPC)):
+            ids = [one.id_field for one in refused[start : start + IDS_PER_RPC]]
+            if number == len(batches):
+                batches.append([])
+            batches[number].append(bytes_field(5, b"".join(ids)))
         self._subscriptions.clear()
         self._changes.clear()
         self._lazy.clear()
         self._lazy_bytes = 0
         refused.clear()
-        batch: list[bytes] = []
-        batch_bytes = 0
-        for entry in entries:
-            if batch and batch_bytes + len(entry) > CONTROL_SIZE_BYTES_MAX:
-                # One control field per RPC: js keeps only the last of several.
-                body += control_field(batch)
-                frames.append(encode_varint(len(body)) + body)
-                body, batch, batch_bytes = b"", [], 0
-            batch.append(entry)
-            batch_bytes += len(entry)
-        return body + control_field(batch) if batch else body
+        for batch in batches[:-1]:
+            # One control field per RPC: js keeps only the last of several.
+            body += control_field(batch)
+            frames.append(encode_varint(len(body)) + body)
+            body = b""
+        return body + control_field(batches[-1]) if batches else body
 
     def _drop_oldest(self) -> None:
         payloads = self._payloads
@@ -236,3 +239,16 @@ class Outbox:
     def _rouse(self) -> None:
         self._is_idle = False
         self._effects.append(self._wake)
+
+
+def _batches(entries: list[bytes]) -> list[list[bytes]]:
+    """Divide control entries, in order, into what fits into one RPC each."""
+    batches: list[list[bytes]] = []
+    batch_bytes = 0
+    for entry in entries:
+        if not batches or batch_bytes + len(entry) > CONTROL_SIZE_BYTES_MAX:
+            batches.append([])
+            batch_bytes = 0
+        batches[-1].append(entry)
+        batch_bytes += len(entry)
+    return batches

@@ -149,7 +149,7 @@ class GossipParameters:
     opportunistic_peers: int = 2
     direct_dial_ticks: int = 300
     flood_size_bytes_max: int = 64 * 1024
-    pending_max: int = 256
+    pending_max: int = 4_096
     pending_bytes_max: int = 64 * 1024 * 1024
     pending_share: int = 4
     pending_ms: int = 10 * SECOND_MS

@@ -16,9 +16,9 @@ from typing import Final, NamedTuple, TypeAlias, assert_never
 from p2p.gossip.rpc import WireMessage
 from p2p.gossip.rpc_fields import publish_field
 from p2p.wire.identity import Identity, verify
-from p2p.wire.peer_id import PeerId, encode_public_key, public_key_of
+from p2p.wire.peer_id import PeerId, check_peer_id, public_key_of
 from p2p.wire.protobuf import bytes_field
-from primitives.errors import BadSignatureError, InvalidKeyError, MalformedBytesError
+from primitives.errors import BadSignatureError, MalformedBytesError
 
 SEQNO_SIZE_BYTES: Final = 8
 TOPIC20_SIZE_BYTES: Final = 20
@@ -104,17 +104,24 @@ def check_origin(message: WireMessage) -> Origin:
 
     Raises:
         MalformedBytesError: author, seqno or signature is missing or has another size.
-        InvalidKeyError: the author has no Ed25519 key, or the key is another one.
+        BadSignatureError: the key is not the author's.
+        InvalidKeyError: the author has no Ed25519 key, which others may know how to use.
     """
     author, seqno = message.author, message.seqno
     if author is None or seqno is None or message.signature is None:
         raise MalformedBytesError("a message of a signed topic lacks author, seqno or signature")
     if len(seqno) != SEQNO_SIZE_BYTES:
         raise MalformedBytesError(f"a seqno has {SEQNO_SIZE_BYTES} bytes, this has {len(seqno)}")
-    public_key = public_key_of(PeerId(author))
-    if message.key and message.key != encode_public_key(public_key):
-        raise InvalidKeyError("the key of a message is not its author's")
-    return Origin(PeerId(author), int.from_bytes(seqno, "big"))
+    author = check_peer_id(author)
+    if message.key and not _is_key_of(author, message.key):
+        raise BadSignatureError("the key of a message is not its author's")
+    public_key_of(author)
+    return Origin(author, int.from_bytes(seqno, "big"))
+
+
+def _is_key_of(author: PeerId, key: bytes) -> bool:
+    """Tell whether a peer id holds a key of any kind or its hash."""
+    return author[2:] in (key, hashlib.sha256(key).digest())
 
 
 def check_signature(message: WireMessage) -> None:

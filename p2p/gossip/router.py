@@ -104,7 +104,7 @@ class Router:
             case Heartbeat():
                 self._beat(now_ms)
             case PeerJoined():
-                self._join(event)
+                self._join(event, now_ms)
             case PeerLeft():
                 self._leave(event.peer_id, now_ms)
             case _:
@@ -129,6 +129,7 @@ class Router:
             for peer in self._state.peers.values():
                 peer.outbox.announce(topic.raw, is_subscribed=False)
             self._mesh.leave(topic, now_ms=now_ms)
+            self._lazy_push.forget_topic(topic)
         return self._take_effects()
 
     def publish(self, name: str, payload: bytes, *, now_ms: int) -> list[Effect]:
@@ -276,7 +277,7 @@ class Router:
             missing = (peer_id for peer_id in state.direct_ids if peer_id not in state.peers)
             state.effects.extend(DialPeer(peer_id, b"") for peer_id in missing)
 
-    def _join(self, event: PeerJoined) -> None:
+    def _join(self, event: PeerJoined, now_ms: int) -> None:
         state = self._state
         stats = state.scores.join(event.peer_id, ip=event.ip)
         peer = state.peers.get(event.peer_id)
@@ -296,6 +297,8 @@ class Router:
         for topic in state.topics.values():
             if topic.is_subscribed:
                 peer.outbox.announce(topic.raw, is_subscribed=True)
+            # What was under way to it may be lost, or it forgot.
+            self._mesh.repeat(peer, topic, now_ms=now_ms)
         self._disconnect_if_bad(peer)
 
     def _leave(self, peer_id: PeerId, now_ms: int) -> None:
@@ -304,6 +307,7 @@ class Router:
         if peer is None:
             return
         state.direct.pop(peer_id, None)
+        self._lazy_push.forget_peer(peer_id)
         for topic in state.topics.values():
             self._mesh.remove(peer, topic)
             if topic.subscribers.pop(peer_id, None) is not None:

@@ -25,6 +25,8 @@ PX_PEERS_MAX: Final = 64
 
 _UNKNOWN_FIELDS_MAX: Final = 16
 _MESSAGE_FIELDS_MAX: Final = 6 + _UNKNOWN_FIELDS_MAX
+_FIELD_MAX: Final = 2**29 - 1
+_UINT64_MAX: Final = 2**64 - 1
 _PUBLISH_TAG: Final = 0x12
 _DEFINED_TAGS: Final = frozenset({0x0A, 0x12, 0x1A, 0x22, 0x2A, 0x32})
 
@@ -194,14 +196,20 @@ def _skip_unknown(raw: bytes, offset: int, stop: int) -> int:
     """Return where the field of a later version ends.
 
     Raises:
-        MalformedBytesError: a known number with another type, or no field at all.
+        MalformedBytesError: a known number with another type, or no field at all; others refuse
+            what is outside protobuf, and we would have passed it on.
     """
     tag, after = _read_length(raw, offset)
-    if 1 <= tag >> 3 <= 6:
-        raise MalformedBytesError(f"field {tag >> 3} of a message has another type")
+    field = tag >> 3
+    if 1 <= field <= 6:
+        raise MalformedBytesError(f"field {field} of a message has another type")
+    if not 1 <= field <= _FIELD_MAX:
+        raise MalformedBytesError(f"{field} is not the number of a field")
     match tag & 7:
         case 0:
-            _, after = _read_length(raw, after)
+            number, after = _read_length(raw, after)
+            if number > _UINT64_MAX:
+                raise MalformedBytesError("a number is wider than 64 bits")
         case 1:
             after += 8
         case 2:

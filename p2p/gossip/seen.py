@@ -47,12 +47,14 @@ class SeenIds:
         arrived_ms = self._younger.get(message_id)
         return self._older.get(message_id) if arrived_ms is None else arrived_ms
 
-    def add(self, message_id: bytes, *, now_ms: int) -> None:
-        """Remember a new message."""
+    def add(self, message_id: bytes, *, now_ms: int) -> bool:
+        """Remember a new message; return whether the older generation made room for it."""
         self._younger[message_id] = now_ms
-        if len(self._younger) >= self._ids_max:
-            self.overflows += 1
-            self._rotate(now_ms)
+        if len(self._younger) < self._ids_max:
+            return False
+        self.overflows += 1
+        self._rotate(now_ms)
+        return True
 
     def reject(self, message_id: bytes) -> None:
         """Remember that a message is invalid: each further copy costs who sends it."""

@@ -16,7 +16,7 @@ from typing import Final, assert_never
 import nacl.exceptions
 from nacl import bindings
 
-from p2p.errors import HandshakeError, WrongPeerError
+from p2p.errors import HandshakeError, UnsupportedKeyError, WrongPeerError
 from p2p.noise.cipher import LENGTH_SIZE_BYTES, TAG_SIZE_BYTES, Opener, Sealer, pack_length
 from p2p.noise.payload import HandshakePayload, encode_payload
 from p2p.noise.symmetric import SymmetricState
@@ -115,6 +115,7 @@ class Handshake:
         Raises:
             HandshakeError: the other side does not follow Noise, or did not prove its identity.
             WrongPeerError: it proved another identity than the expected one.
+            UnsupportedKeyError: its identity is no Ed25519 key.
         """
         assert self.outcome is None
         self._buffer += chunk
@@ -123,7 +124,10 @@ class Handshake:
             return b""
         try:
             return self._answer(message)
-        except (MalformedBytesError, InvalidKeyError, BadSignatureError) as error:
+        except InvalidKeyError as error:
+            # libp2p allows other kinds of keys, so a peer that has one breaks no rule.
+            raise UnsupportedKeyError(str(error), peer=self._peer) from error
+        except (MalformedBytesError, BadSignatureError) as error:
             raise HandshakeError(str(error), peer=self._peer) from error
 
     def _take_message(self) -> bytes | None:
@@ -211,6 +215,9 @@ class Handshake:
         Raises:
             MalformedBytesError: not a key, or one of the few that share zero with everybody.
         """
+        if len(public_key) != _KEY_SIZE_BYTES:
+            # The binding does not check: it would read beyond the end of a shorter one.
+            raise MalformedBytesError("not a usable X25519 key")
         try:
             shared = bindings.crypto_scalarmult(secret_key, public_key)
         except (nacl.exceptions.RuntimeError, nacl.exceptions.ValueError) as error:

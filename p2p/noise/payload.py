@@ -11,6 +11,7 @@ from typing import Final, Self
 from p2p.wire.identity import Identity, verify
 from p2p.wire.peer_id import PeerId, decode_public_key, peer_id_of
 from p2p.wire.protobuf import bytes_field, expect_bytes, expect_text, read_fields
+from primitives.errors import MalformedBytesError
 
 _SIGNED_PREFIX: Final = b"noise-libp2p-static-key:"
 _IDENTITY_KEY_FIELD: Final = 1
@@ -41,7 +42,7 @@ class HandshakePayload:
         Raises:
             BadSignatureError: the identity did not sign the static key.
             InvalidKeyError: the identity is not an Ed25519 key.
-            MalformedBytesError: not a handshake payload.
+            MalformedBytesError: not a handshake payload, or one without an identity.
         """
         identity_key = signature = b""
         muxers: list[str] = []
@@ -52,6 +53,8 @@ class HandshakePayload:
                 signature = expect_bytes(value)
             elif field == _EXTENSIONS_FIELD:
                 muxers += _decode_muxers(expect_bytes(value))
+        if not identity_key:
+            raise MalformedBytesError("the payload names no identity")
         public_key = decode_public_key(identity_key)
         verify(public_key, _SIGNED_PREFIX + static_key, signature)
         return cls(peer_id_of(public_key), tuple(muxers))

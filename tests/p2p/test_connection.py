@@ -15,9 +15,11 @@ from p2p.errors import (
     PeerTimeoutError,
     ProtocolsRefusedError,
     StreamResetError,
+    TooManyStreamsError,
 )
 from p2p.limits import Limits, TimeLimits
 from p2p.stream import Direction, Stream
+from p2p.yamux.limits import DEFAULT_LIMITS
 from primitives.errors import PeerError, RemoteProtocolError
 from tests.dsl.virtual_time import in_virtual_time
 from tests.p2p.town import (
@@ -355,6 +357,28 @@ async def test_no_more_streams_are_let_in_than_the_limit_says() -> None:
         with pytest.raises(StreamResetError):
             await near.open_stream([HOLD])
         assert far.stream_count == 8
+
+
+@in_virtual_time
+async def test_stream_beyond_those_that_the_peer_has_not_answered_is_refused_for_now() -> None:
+    async with pair() as (near, far):
+        await until(lambda: near.stream_count == far.stream_count == 0)
+        far.channel.pause_reading()
+        refused: list[str] = []
+
+        async def open_one() -> None:
+            with suppress(PeerTimeoutError):
+                try:
+                    await near.open_stream([HOLD])
+                except TooManyStreamsError as error:
+                    refused.append(str(error))
+
+        async with asyncio.TaskGroup() as openers:
+            for _ in range(DEFAULT_LIMITS.unacknowledged_streams + 1):
+                openers.create_task(open_one())
+        assert len(refused) == 1
+        assert "wait for the peer" in refused[0]
+        far.channel.resume_reading()
 
 
 async def end_s(connection: Connection) -> float:

@@ -68,11 +68,11 @@ def test_both_sides_keep_the_connection_of_the_smaller_peer(own: PeerId, kept: D
     assert redundant is not used
 
 
-def test_of_two_alike_the_older_stays() -> None:
+def test_of_two_alike_the_newer_stays_since_who_dials_again_lost_the_older() -> None:
     old, new = connection(LARGE, began_ms=1), connection(LARGE, began_ms=2)
     table = table_of(new, old)
-    assert table.of(LARGE) is old
-    assert table.duplicates(now_ms=NOW_MS) == [new]
+    assert table.of(LARGE) is new
+    assert table.duplicates(now_ms=NOW_MS) == [old]
 
 
 def test_connection_that_is_closing_is_the_last_choice() -> None:

@@ -7,10 +7,11 @@ import pytest
 from p2p.dialer import ADDRESSES_MAX
 from p2p.errors import DialError
 from p2p.host import Host
+from p2p.identify_message import IDENTIFY_PROTOCOL
 from p2p.limits import Limits, TimeLimits
 from p2p.wire.multiaddr import Multiaddr
 from tests.dsl.virtual_time import in_virtual_time
-from tests.p2p.town import Town, meet, now_s, pass_time, peer_of, place_of
+from tests.p2p.town import Town, meet, now_s, pass_time, peer_of, place_of, until
 
 NOWHERE = place_of("10.9.9.9")
 SILENT = place_of("10.8.8.8")
@@ -28,14 +29,15 @@ async def failure_of(near: Host, number: int, *addresses: Multiaddr) -> str:
 
 
 @in_virtual_time
-async def test_addresses_are_tried_in_turn_each_with_its_own_time() -> None:
+async def test_silent_addresses_in_front_cost_a_quarter_of_a_second_each() -> None:
     town = Town()
     await keep_silent(town)
     async with town.open(1) as near, town.open(2) as far:
         began_s = now_s()
-        connection = await near.connect(far.peer_id, (NOWHERE, SILENT, *far.addresses))
-        assert 6 <= now_s() - began_s < 6.5
+        connection = await near.connect(far.peer_id, (NOWHERE, SILENT, SILENT, *far.addresses))
+        assert 0.5 <= now_s() - began_s < 0.6
         assert connection.is_open
+        assert connection.remote == far.addresses[0]
 
 
 @in_virtual_time
@@ -53,11 +55,11 @@ async def test_failure_names_every_address_and_its_reason() -> None:
 async def test_dial_of_many_silent_addresses_ends_in_time() -> None:
     town = Town()
     await keep_silent(town)
-    async with town.open(1) as near:
+    async with town.open(1, times=TimeLimits(dial_s=5)) as near:
         began_s = now_s()
         silent = [SILENT.with_peer(peer_of(number)) for number in range(5)]
         assert "out of time" in await failure_of(near, 2, *silent)
-        assert 10 <= now_s() - began_s < 10.5
+        assert 5 <= now_s() - began_s < 5.5
 
 
 @in_virtual_time
@@ -66,6 +68,49 @@ async def test_no_more_than_eight_addresses_are_tried() -> None:
     async with town.open(1) as near, town.open(2) as far:
         nowhere = [Multiaddr.of_tcp("10.9.9.9", port) for port in range(1, ADDRESSES_MAX + 1)]
         assert str(far.addresses[0]) not in await failure_of(near, 2, *nowhere, *far.addresses)
+
+
+@in_virtual_time
+async def test_addresses_out_of_reach_do_not_count_towards_the_eight() -> None:
+    town = Town()
+    quic = [Multiaddr.parse(f"/ip4/10.0.2.1/udp/{port}/quic-v1") for port in range(1, 20)]
+    async with town.open(1) as near, town.open(2) as far:
+        assert (await near.connect(far.peer_id, (*quic, *far.addresses))).is_open
+
+
+@in_virtual_time
+async def test_dial_that_the_peer_throws_out_at_once_is_a_failure() -> None:
+    town = Town()
+    async with town.open(1) as near, town.open(2) as far:
+        far.ban(near.peer_id, reason="rude", duration_ms=30_000)
+        near.peers.add_addresses(far.peer_id, far.addresses, now_ms=1)
+        stored = near.peers.get(far.peer_id)
+        assert stored is not None
+        for failures in (1, 2):
+            connection = await near.connect(far.peer_id, far.addresses)
+            await until(lambda: not near.connections.peers)
+            assert connection.error is not None
+            assert (stored.failures, stored.is_reached) == (failures, False)
+            assert "the next is in" in await failure_of(near, 2, *far.addresses)
+            await pass_time(2**failures + 0.1)
+        await pass_time(30)
+        await near.connect(far.peer_id, far.addresses)
+        await until(lambda: stored.is_reached)
+        assert stored.failures == 0
+
+
+@in_virtual_time
+async def test_dial_of_a_peer_that_does_not_say_who_it_is_succeeds_after_five_seconds() -> None:
+    town = Town()
+    async with town.open(1) as near, town.open(2) as far:
+        far.handlers.remove(IDENTIFY_PROTOCOL)
+        await meet(near, far)
+        stored = near.peers.get(far.peer_id)
+        assert stored is not None
+        await pass_time(3)
+        assert not stored.is_reached
+        await pass_time(3.5)
+        assert stored.is_reached
 
 
 @in_virtual_time

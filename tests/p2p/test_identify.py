@@ -1,5 +1,7 @@
 """What peers say of themselves, whom we believe, and what we remember of it."""
 
+from contextlib import AsyncExitStack, suppress
+
 import pytest
 
 from p2p.connection import Connection
@@ -207,7 +209,7 @@ async def test_push_that_a_peer_does_not_take_costs_nothing_but_a_note() -> None
 
 
 @in_virtual_time
-async def test_push_changes_what_it_names_and_no_more_often_than_every_five_seconds() -> None:
+async def test_push_changes_what_it_names() -> None:
     town = Town()
     async with town.open(1) as near, town.open(2) as far:
         connection = await meet(near, far)
@@ -216,11 +218,42 @@ async def test_push_changes_what_it_names_and_no_more_often_than_every_five_seco
         after = await introduced(far, near)
         assert after.protocols == ("/new/1",)
         assert (after.addresses, after.agent_version) == (before.addresses, before.agent_version)
-        await push_identity(connection, IdentifyMessage(protocols=("/ignored/1",)))
-        assert (await introduced(far, near)).protocols == ("/new/1",)
         await pass_time(5)
         await push_identity(connection, IdentifyMessage(agent_version="renamed"))
         assert (await introduced(far, near)).agent_version == "renamed"
+
+
+@in_virtual_time
+async def test_peer_that_pushes_too_often_is_not_read_but_asked_once() -> None:
+    town = Town()
+    async with town.open(1) as near, town.open(2) as far:
+        connection = await meet(near, far)
+        true = await introduced(far, near)
+        await push_identity(connection, IdentifyMessage(protocols=("/new/1",)))
+        for _ in range(3):
+            await push_identity(connection, IdentifyMessage(protocols=("/ignored/1",)))
+        await pass_time(4)
+        assert (await introduced(far, near)).protocols == ("/new/1",)
+        await pass_time(2)
+        assert (await introduced(far, near)).protocols == true.protocols
+        assert far.usages.of(IDENTIFY_PROTOCOL).outbound_streams == 2
+
+
+@in_virtual_time
+async def test_peer_that_lies_when_asked_again_gets_a_strike() -> None:
+    lie = IdentifyMessage(public_key=identity_of(9).public_key_protobuf)
+    town = Town()
+    async with town.open(1) as near, town.open(2) as far:
+        connection = await meet(near, far)
+        await introduced(far, near)
+        replace_identify(near, says(lie))
+        strikes = 0
+        while not far.bans.is_banned(near.peer_id, now_ms=far.clock.monotonic_ms()):
+            for _ in range(2):
+                await push_identity(connection, IdentifyMessage())
+            await pass_time(11)
+            strikes += 1
+        assert strikes <= 3
 
 
 @in_virtual_time
@@ -239,7 +272,8 @@ async def test_push_that_lies_is_a_strike() -> None:
     async with town.open(1) as near, town.open(2) as far:
         lie = IdentifyMessage(public_key=identity_of(9).public_key_protobuf)
         for _ in range(3):
-            await push_identity(await meet(near, far), lie)
+            with suppress(PeerError):
+                await push_identity(await meet(near, far), lie)
             await pass_time(6)
         assert far.bans.is_banned(near.peer_id, now_ms=far.clock.monotonic_ms())
 
@@ -262,7 +296,7 @@ async def far_end(near: Host, far: Host) -> Connection:
 
 def test_address_counts_once_three_peers_of_different_networks_see_it() -> None:
     observed = ObservedAddresses()
-    seers = ["10.0.1.1", "10.0.1.2", "10.0.2.1", "10.0.3.1", "10.0.4.1"]
+    seers = ["10.1.0.1", "10.1.9.1", "10.2.0.1", "10.3.0.1", "10.4.0.1"]
     news = [observed.note(SEEN, observer=place_of(seer)) for seer in seers]
     assert news == [False, False, False, True, False]
     assert observed.credible == (SEEN,)
@@ -273,17 +307,49 @@ def test_peers_on_this_machine_and_addresses_without_a_port_say_nothing() -> Non
     for number in range(OBSERVERS_MIN):
         assert not observed.note(SEEN, observer=place_of(f"127.0.{number}.1"))
         bare = Multiaddr.parse("/ip4/9.9.9.9")
-        assert not observed.note(bare, observer=place_of(f"10.0.{number}.1"))
+        assert not observed.note(bare, observer=place_of(f"10.{number}.0.1"))
     assert observed.credible == ()
 
 
-def test_addresses_seen_are_bounded() -> None:
-    observed = ObservedAddresses()
+def test_addresses_seen_are_bounded_and_a_credible_one_stays() -> None:
+    observed, other = ObservedAddresses(), Multiaddr.of_tcp("8.8.8.8", 4_001)
+    for number in range(OBSERVERS_MIN):
+        observed.note(SEEN, observer=place_of(f"10.{number}.0.1"))
     for number in range(OBSERVERS_MIN - 1):
-        observed.note(SEEN, observer=place_of(f"10.0.{number}.1"))
+        observed.note(other, observer=place_of(f"10.{number}.0.1"))
     for port in range(1, OBSERVED_MAX + 1):
         observed.note(Multiaddr.of_tcp("9.9.9.9", port), observer=place_of("10.0.0.1"))
-    assert not observed.note(SEEN, observer=place_of("10.0.9.1")), "its observers were forgotten"
+    assert observed.credible == (SEEN,)
+    assert not observed.note(other, observer=place_of("10.9.0.1")), "its observers were forgotten"
+
+
+def test_when_all_addresses_are_credible_no_further_one_is_noted() -> None:
+    observed = ObservedAddresses()
+    for port in range(1, OBSERVED_MAX + 2):
+        for number in range(OBSERVERS_MIN):
+            observed.note(Multiaddr.of_tcp("9.9.9.9", port), observer=place_of(f"10.{number}.0.1"))
+    assert len(observed.credible) == OBSERVED_MAX
+
+
+@in_virtual_time
+async def test_only_who_dialled_us_knows_where_we_listen() -> None:
+    town = Town()
+    async with AsyncExitStack() as stack:
+        near = await stack.enter_async_context(town.open(1))
+        for number in range(2, 2 + OBSERVERS_MIN):
+            ip = f"10.{number}.0.1"
+            far = await stack.enter_async_context(town.open(number, ip=ip))
+            replace_identify(far, says(IdentifyMessage(observed=SEEN)))
+            await meet(near, far)
+            await introduced(near, far)
+        assert not near.introductions.observed.credible
+        for number in range(20, 20 + OBSERVERS_MIN):
+            ip = f"10.{number}.0.1"
+            far = await stack.enter_async_context(town.open(number, ip=ip))
+            replace_identify(far, says(IdentifyMessage(observed=SEEN)))
+            await meet(far, near)
+            await introduced(near, far)
+        assert near.introductions.observed.credible == (SEEN,)
 
 
 @in_virtual_time
@@ -291,6 +357,6 @@ async def test_credible_address_is_announced() -> None:
     town = Town()
     async with town.open(1) as near, town.open(2) as far:
         for number in range(OBSERVERS_MIN):
-            near.introductions.observed.note(SEEN, observer=place_of(f"10.0.{number}.1"))
+            near.introductions.observed.note(SEEN, observer=place_of(f"10.{number}.0.1"))
         await meet(near, far)
         assert (await introduced(far, near)).addresses == (SEEN, *near.addresses)

@@ -110,10 +110,22 @@ def test_store_survives_a_restart() -> None:
     store.add_addresses(peer_of(2), (HOME, WORK), now_ms=4)
     store.answered(peer_of(1), now_ms=6)
     store.failed(peer_of(2))
+    store.reached(peer_of(2))
     again = PeerStore.decode(store.encode(), own=OWN)
     assert list(again) == list(store)
     assert again.add_record(record_of(1, seq=5), now_ms=9) is None, "the sequence survives too"
     assert len(PeerStore.decode(store.encode(), own=peer_of(1))) == 1, "never itself"
+
+
+def test_peer_reached_in_the_last_run_outlives_a_crowd_that_only_came_to_us() -> None:
+    store = PeerStore(OWN)
+    store.add_addresses(peer_of(1), (HOME,), now_ms=1)
+    store.answered(peer_of(1), now_ms=1)
+    store.reached(peer_of(1))
+    again = PeerStore.decode(store.encode(), own=OWN)
+    for number in range(PEERS_MAX + 1):
+        again.answered(PeerId(b"crowd %d" % number), now_ms=100 + number)
+    assert again.get(peer_of(1)) is not None
 
 
 def test_damaged_rows_are_left_out() -> None:

@@ -1,97 +1,24 @@
 """Gossip between hosts: topics, streams, validators, and peers that are slow, lost or rude."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 
 import pytest
 from structlog.testing import capture_logs
 
-from p2p.gossip.events import Deliver, Message, SubscriptionChanged, Verdict
+from p2p.gossip.events import Message, SubscriptionChanged, Verdict
 from p2p.gossip.parameters import GossipParameters
 from p2p.gossip.rpc import Prune
-from p2p.gossip.rpc_fields import control_field, prune_field
-from p2p.gossip.topic import TopicRules, Validation
+from p2p.gossip.rpc_fields import control_field, prune_field, subscription_field
 from p2p.gossip_streams import UNSENT_BYTES_MAX
-from p2p.host import Host
-from p2p.pubsub import MESH_PROTOCOLS, OPENING_PAUSES_S, PubSub
+from p2p.pubsub import MESH_PROTOCOLS, OPENING_PAUSES_S
 from p2p.stream import Stream
 from p2p.wire.peer_id import PeerId
+from p2p.wire.protobuf import length_prefixed
 from p2p.wire.records import PeerRecord
 from primitives.errors import ConfigurationError, LocalProtocolError, PeerError
 from tests.dsl.virtual_time import in_virtual_time
-from tests.p2p.town import Town, hold, identity_of, meet, now_s, pass_time, peer_of, until
-
-NEWS = "news"
-JUDGED = "judged"
-RULES = (TopicRules(name=NEWS), TopicRules(name=JUDGED, validation=Validation.ASYNC))
-PARAMETERS = GossipParameters()
-
-
-@dataclass
-class Reader:
-    """A host with gossip, and what it heard."""
-
-    host: Host
-    pubsub: PubSub
-    heard: list[bytes] = field(default_factory=list)
-
-    def hear(self, delivery: Deliver) -> None:
-        self.heard.append(delivery.message.payload)
-
-    def knows(self, *others: "Reader", topic: str = NEWS) -> bool:
-        mesh = self.pubsub.router.mesh_peers(topic)
-        return all(other.host.peer_id in mesh for other in others)
-
-
-@dataclass
-class Club:
-    """Readers that come one by one."""
-
-    town: Town
-    stack: AsyncExitStack
-
-    async def join(
-        self,
-        number: int,
-        *,
-        topics: tuple[str, ...] = (NEWS,),
-        protocols: tuple[str, ...] = MESH_PROTOCOLS,
-        parameters: GossipParameters = PARAMETERS,
-        direct: tuple[PeerId, ...] = (),
-    ) -> Reader:
-        host = await self.stack.enter_async_context(self.town.open(number))
-        pubsub = PubSub(host, RULES, protocols=protocols, parameters=parameters, direct=direct)
-        reader = Reader(host, await self.stack.enter_async_context(pubsub))
-        for topic in topics:
-            pubsub.subscribe(topic, reader.hear)
-        return reader
-
-
-@asynccontextmanager
-async def club() -> AsyncIterator[Club]:
-    async with AsyncExitStack() as stack:
-        yield Club(Town(), stack)
-
-
-@asynccontextmanager
-async def two(*, topic: str = NEWS) -> AsyncIterator[tuple[Reader, Reader]]:
-    """Yield two readers of a topic in each other's mesh."""
-    async with club() as members:
-        one, other = await members.join(1, topics=(topic,)), await members.join(2, topics=(topic,))
-        await meet(one.host, other.host)
-        await until(lambda: one.knows(other, topic=topic) and other.knows(one, topic=topic))
-        yield one, other
-
-
-@asynccontextmanager
-async def beside(*, raw_number: int = 9) -> AsyncIterator[tuple[Reader, Host]]:
-    """Yield a reader and a connected host that speaks no gossip of its own."""
-    async with club() as members:
-        reader = await members.join(1)
-        stranger = await members.stack.enter_async_context(members.town.open(raw_number))
-        yield reader, stranger
+from tests.p2p.club import JUDGED, NEWS, beside, club, two
+from tests.p2p.town import hold, identity_of, meet, now_s, pass_time, peer_of, until
 
 
 @in_virtual_time
@@ -311,6 +238,28 @@ async def test_peer_that_gives_our_stream_up_gets_another_and_our_topics_again()
 
 
 @in_virtual_time
+async def test_peer_that_opens_its_stream_anew_is_told_our_topics_again() -> None:
+    told: list[bytes] = []
+
+    async def listen(stream: Stream) -> None:
+        while chunk := await stream.read():
+            told.append(chunk)
+
+    async with beside() as (reader, stranger):
+        stranger.handle(MESH_PROTOCOLS[0], listen)
+        connection = await meet(stranger, reader.host)
+        for count in (1, 2):
+            stream = await connection.open_stream([MESH_PROTOCOLS[0]])
+            await until(lambda: reader.pubsub._ears)  # noqa: SLF001
+            await pass_time(1)
+            announced = length_prefixed(subscription_field(NEWS.encode(), is_subscribed=True))
+            assert b"".join(told).count(announced) == count
+            stream.reset()
+            await until(lambda: not reader.pubsub._ears)  # noqa: SLF001
+        assert connection.is_open
+
+
+@in_virtual_time
 async def test_peer_that_gives_every_stream_up_is_left_alone_after_some() -> None:
     async def give_up(stream: Stream) -> None:
         await pass_time(0.1)
@@ -405,7 +354,9 @@ async def test_connection_that_dies_before_our_stream_is_open_leaves_it_to_the_o
         one, other = await members.join(1), await members.join(2)
         first = await one.host.connect(other.host.peer_id, other.host.addresses)
         first.channel.pause_reading()
-        second = await other.host.connect(one.host.peer_id, one.host.addresses)
+        # It dialled before it knew of the first.
+        place = one.host.addresses[0]
+        second = await other.host._dial_address(place, one.host.peer_id)  # noqa: SLF001
         await pass_time(1)
         first.channel.abort()
         await until(lambda: one.knows(other) and other.knows(one))

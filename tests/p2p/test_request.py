@@ -165,7 +165,7 @@ async def test_answer_with_too_many_chunks_is_cut_off_at_the_limit() -> None:
             await anext(chunks)
 
 
-@pytest.mark.parametrize(("first", "limit_s"), [(b"", 5), (b"\x00\x01x", 10), (b"\x00\x05x", 5)])
+@pytest.mark.parametrize(("first", "limit_s"), [(b"", 5), (b"\x00\x01x", 10), (b"\x00\x05x", 10)])
 @in_virtual_time
 async def test_peer_that_does_not_answer_is_not_waited_for(first: bytes, limit_s: int) -> None:
     async def stall(stream: Stream) -> None:
@@ -249,19 +249,74 @@ async def test_third_request_at_a_time_waits_for_one_of_the_two_before() -> None
 
 
 @in_virtual_time
-async def test_peer_that_asks_more_than_twice_at_a_time_is_refused() -> None:
+async def test_peer_that_asks_too_much_at_a_time_waits_and_then_is_refused() -> None:
     async def slow(asker: PeerId, body: bytes) -> AsyncGenerator[bytes, None]:
         await asyncio.sleep(1)
         yield b"done"
 
     async with served(server(slow)) as (connection, _):
-        streams = [await connection.open_stream([PROTOCOL.name]) for _ in range(3)]
+        streams = [await connection.open_stream([PROTOCOL.name]) for _ in range(7)]
         for stream in streams:
             stream.write_frame(b"")
             stream.close_write()
         answers = [await stream.read_to_end(1_000) for stream in streams]
-        assert answers[:2] == [b"\x00\x04done"] * 2
-        assert answers[2][0] == Result.UNAVAILABLE
+        assert answers[:6] == [b"\x00\x04done"] * 6
+        assert answers[6][0] == Result.UNAVAILABLE
+
+
+@in_virtual_time
+async def test_request_that_its_asker_gave_up_makes_room_at_once() -> None:
+    stopped: list[bytes] = []
+
+    async def ponder(asker: PeerId, body: bytes) -> AsyncGenerator[bytes, None]:
+        try:
+            await pass_time(0 if body == b"quick" else 3_600)
+        finally:
+            stopped.append(body)
+        yield body
+
+    async with served(server(ponder)) as (connection, far):
+        for _ in range(3):
+            for _ in range(2):
+                stream = await connection.open_stream([PROTOCOL.name])
+                stream.write_frame(b"long")
+                await pass_time(0.1)
+                stream.reset()
+        began_s = now_s()
+        assert await ask_once(connection, PROTOCOL, b"quick") == b"quick"
+        assert now_s() - began_s < 1
+        assert stopped == [b"long"] * 6 + [b"quick"]
+        assert not far.bans.is_banned(far.peer_id, now_ms=far.clock.monotonic_ms())
+
+
+@in_virtual_time
+async def test_first_chunk_may_take_longer_than_its_first_byte() -> None:
+    async def slow(stream: Stream) -> None:
+        await pass_time(4)
+        stream.write(b"\x00\x02a")
+        await pass_time(6)
+        stream.write(b"b")
+
+    async with served(slow) as (connection, _):
+        assert await ask_once(connection, PROTOCOL, b"") == b"ab"
+
+
+@in_virtual_time
+async def test_asker_on_a_slow_line_gets_all_as_long_as_some_of_it_leaves() -> None:
+    size_bytes = 1_000_000
+
+    async def blob(asker: PeerId, body: bytes) -> AsyncGenerator[bytes, None]:
+        yield bytes(size_bytes)
+
+    async with served(server(blob)) as (connection, _):
+        stream = await connection.open_stream([PROTOCOL.name])
+        stream.write_frame(b"")
+        stream.close_write()
+        came_bytes = 0
+        while chunk := await stream.read(40_000):
+            came_bytes += len(chunk)
+            await pass_time(1)
+        assert came_bytes == 1 + 3 + size_bytes
 
 
 @in_virtual_time

@@ -9,9 +9,15 @@ from typing import NamedTuple
 import pytest
 
 from p2p.connection import Connection
-from p2p.errors import ConnectionLostError, StreamEndedError, StreamMisuseError, StreamResetError
+from p2p.errors import (
+    ConnectionLostError,
+    PeerTimeoutError,
+    StreamEndedError,
+    StreamMisuseError,
+    StreamResetError,
+)
 from p2p.stream import DISCARDED_BYTES_MAX, QUEUED_BYTES_MAX, Direction, Stream
-from p2p.yamux.limits import WINDOW_SIZE_BYTES
+from p2p.yamux.limits import DEFAULT_LIMITS, WINDOW_SIZE_BYTES
 from primitives.errors import HanseError, RemoteProtocolError
 from tests.dsl.virtual_time import in_virtual_time
 from tests.p2p.town import (
@@ -195,6 +201,31 @@ async def test_write_after_the_loss_goes_nowhere() -> None:
 
 
 @in_virtual_time
+async def test_write_after_a_sink_refused_or_after_our_own_reset_goes_nowhere_too() -> None:
+    async with line() as (near, far, _):
+        far.attach(Sink(refusal=RemoteProtocolError("nonsense", peer=far.peer)))
+        near.write(b"nonsense")
+        await pass_time(0.1)
+        far.write(b"answer of a handler that does not know yet")
+        await expect(RemoteProtocolError, far.drain())
+        near.reset()
+        near.write_frame(b"more")
+        await expect(StreamResetError, near.drain())
+
+
+@in_virtual_time
+async def test_end_that_came_before_a_loss_is_read_as_the_end() -> None:
+    async with line() as (near, far, connection):
+        near.write(b"all")
+        near.close_write()
+        await pass_time(0.1)
+        connection.channel.abort()
+        await pass_time(0.1)
+        assert await far.read_to_end(10) == b"all"
+        await expect(ConnectionLostError, far.drain())
+
+
+@in_virtual_time
 async def test_reader_that_stops_slows_the_writer_and_costs_one_window() -> None:
     async with line() as (near, far, _):
         written_bytes = 0
@@ -331,6 +362,24 @@ async def test_credit_that_is_held_stops_the_peer_after_one_window_until_it_is_g
 
 
 @in_virtual_time
+async def test_window_of_a_stream_may_grow_beyond_the_usual() -> None:
+    async with line() as (near, far, _):
+        far.let_window_grow(4 * DEFAULT_LIMITS.window_bytes_max)
+        sink = Sink()
+        far.attach(sink)
+        near.write(bytes(16 * DEFAULT_LIMITS.window_bytes_max))
+        await near.drain(0)
+        far.hold_credit()
+        sink.received = b""
+        near.write(bytes(16 * DEFAULT_LIMITS.window_bytes_max))
+        await pass_time(1)
+        assert len(sink.received) > 2 * DEFAULT_LIMITS.window_bytes_max
+        near.reset()
+        await pass_time(0.1)
+        far.let_window_grow(1)
+
+
+@in_virtual_time
 async def test_bytes_that_are_put_back_come_first_and_are_credited_once() -> None:
     async with line() as (near, far, connection):
         for _ in range(40):
@@ -359,7 +408,7 @@ async def test_finish_waits_for_what_the_peer_sends_and_drops_it() -> None:
 async def test_finish_gives_up_a_peer_that_does_not_close_after_ten_seconds() -> None:
     async with line() as (near, far, _):
         began_s = now_s()
-        await near.finish()
+        await expect(PeerTimeoutError, near.finish())
         assert 10 <= now_s() - began_s < 11
         assert await far.read() == b""
         await pass_time(0.1)
@@ -371,7 +420,7 @@ async def test_finish_gives_up_a_peer_that_goes_on_sending() -> None:
     async with line() as (near, far, _):
         far.write(bytes(DISCARDED_BYTES_MAX + 1))
         began_s = now_s()
-        await near.finish()
+        await expect(RemoteProtocolError, near.finish())
         assert now_s() - began_s < 1
         assert await far.read() == b""
         await pass_time(0.1)
@@ -384,7 +433,7 @@ async def test_finish_that_gives_up_drops_what_the_peer_gave_no_credit_for() -> 
         far.close_write()
         await pass_time(0.1)
         near.write(bytes(WINDOW_SIZE_BYTES + 100_000))
-        await near.finish()
+        await expect(PeerTimeoutError, near.finish())
         assert near.queued_bytes == 0
         assert connection.stream_count == 0
         came_bytes, error = await read_until_lost(far)

@@ -13,11 +13,18 @@ from p2p.gossip.events import (
 )
 from p2p.gossip.intake import COPIES_MAX, COPIES_SLACK
 from p2p.gossip.parameters import BLOCKS_SCORE, TRANSACTIONS_SCORE, GossipParameters
-from p2p.gossip.policy import MessageIdRule, SigningPolicy, signed_message, unsigned_message
-from p2p.gossip.rpc_fields import publish_field
+from p2p.gossip.policy import (
+    MessageIdRule,
+    SigningPolicy,
+    message_id_function,
+    signed_message,
+    unsigned_message,
+)
+from p2p.gossip.rpc import decode_rpc
+from p2p.gossip.rpc_fields import ihave_field, publish_field
 from p2p.gossip.topic import TopicRules, Validation
 from p2p.wire.peer_id import PeerId
-from p2p.wire.protobuf import bytes_field
+from p2p.wire.protobuf import bytes_field, expect_bytes, read_fields
 from tests.p2p.gossip.bench import (
     GRAFT,
     RAW,
@@ -53,6 +60,22 @@ def forged(payload: bytes, *, seqno: int = 1) -> bytes:
     theirs = signed_message(payload, topic=RAW, seqno=seqno, identity=identity_of(8))
     body = bytes_field(1, peer_of(9)) + theirs.publish_field[3 + len(bytes_field(1, peer_of(8))) :]
     return publish_field(body)
+
+
+def of_other_key(payload: bytes) -> bytes:
+    """Return a message whose author has a secp256k1 key."""
+    author = b"\x00\x25\x08\x02\x12\x21\x02" + bytes(32)
+    fields = ((1, author), (2, payload), (3, bytes(8)), (4, RAW), (5, bytes(70)))
+    return publish_field(b"".join(bytes_field(number, value) for number, value in fields))
+
+
+def promise(bench: Bench, peer_id: PeerId, raw: bytes) -> None:
+    """Let a peer advertise a message, so that it is asked for it."""
+    (wire,) = decode_rpc(raw).messages
+    rule = MessageIdRule.TOPIC20 if wire.author is None else MessageIdRule.SPEC
+    message_id = message_id_function(rule, topic=RAW)(wire)
+    bench.control(peer_id, ihave_field(RAW, [message_id]))
+    assert bench.told_control(peer_id).iwant == [message_id]
 
 
 def in_mesh(rules: TopicRules = RULES, parameters: GossipParameters | None = None) -> Bench:
@@ -159,7 +182,7 @@ def test_validator_decides_and_copies_wait_for_one_answer() -> None:
     assert bench.router.report().pending == 1
     effects = bench.handle(Validated(message.id, Verdict.ACCEPT))
     assert only(effects, Deliver) == [Deliver(message, peer_of(1))]
-    assert receivers(bench) == [2, 3, 4, 5]
+    assert receivers(bench) == [3, 4, 5], "who has sent it meanwhile has it"
     assert bench.handle(Validated(message.id, Verdict.ACCEPT)) == []
     bench.beat()
     assert bench.router.scores()[peer_of(1)].first_deliveries > 0
@@ -211,6 +234,48 @@ def test_one_peer_fills_its_share_of_the_validator_and_leaves_room_for_others() 
     bench.handle(Validated(first.message.id, Verdict.ACCEPT))
     bench.beat(15)
     assert only(bench.hear(peer_of(1), published(b"again")), Validate)
+
+
+def test_burst_of_one_peer_finds_room_at_the_validator() -> None:
+    bench = in_mesh(VALIDATED)
+    bench.hear(peer_of(1), *[published(b"%d" % number) for number in range(300)])
+    report = bench.router.report()
+    assert (report.pending, report.pending_overflows) == (300, 0)
+
+
+def test_promise_is_kept_by_a_message_for_which_there_is_no_room() -> None:
+    bench = in_mesh(VALIDATED, GossipParameters(pending_max=0))
+    promise(bench, peer_of(1), published(b"x"))
+    assert bench.hear(peer_of(1), published(b"x")) == []
+    assert bench.router.report().pending_overflows == 1
+    bench.beat(10)
+    assert bench.router.report().broken_promises == 0
+
+
+@pytest.mark.parametrize("author", [0, None], ids=["own", "unsupported"])
+def test_promise_is_kept_by_a_message_that_is_ignored(author: int | None) -> None:
+    bench = in_mesh(SIGNED)
+    raw = of_other_key(b"x") if author is None else signed(b"x", author=author)
+    promise(bench, peer_of(1), raw)
+    bench.hear(peer_of(1), raw)
+    bench.beat(10)
+    assert bench.router.report().broken_promises == 0
+
+
+def test_author_with_another_kind_of_key_costs_the_forwarder_nothing() -> None:
+    bench = in_mesh(SIGNED)
+    assert bench.hear(peer_of(1), of_other_key(b"x")) == []
+    assert invalid(bench, peer_of(1)) == 0
+    counters = bench.router.report().topics[TOPIC]
+    assert (counters.ignored, counters.rejected) == (1, 0)
+
+
+def test_key_that_is_not_the_authors_is_a_forgery() -> None:
+    bench = in_mesh(SIGNED)
+    key = bytes_field(6, identity_of(8).public_key_protobuf)
+    ((_, body),) = read_fields(signed(b"x"), fields_max=1)
+    bench.hear(peer_of(1), publish_field(expect_bytes(body) + key))
+    assert invalid(bench, peer_of(1)) == -100
 
 
 def test_messages_that_wait_for_the_validator_are_bounded_in_bytes() -> None:
@@ -324,6 +389,15 @@ def test_one_peer_fills_a_quarter_of_the_places_for_a_verdict() -> None:
         for number in range(5):
             bench.hear(peer_of(sender), published(b"%d/%d" % (sender, number)))
     assert bench.router.report().pending == 4
+
+
+def test_ids_forgotten_for_want_of_room_are_no_way_to_replay() -> None:
+    bench = in_mesh(SIGNED, GossipParameters(seen_ids_max=4))
+    bench.hear(peer_of(1), signed(b"x", seqno=1))
+    for seqno in range(1, 13):
+        bench.hear(peer_of(1), signed(b"y", author=8, seqno=seqno))
+    assert only(bench.hear(peer_of(1), signed(b"x", seqno=1)), Deliver) == []
+    assert bench.router.report().seen_overflows == 3
 
 
 def test_own_signed_message_that_comes_back_is_ignored() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from p2p.gossip.lazy_push import IHAVE_FLOOD_FACTOR, REQUESTS_MAX
 from p2p.gossip.parameters import GossipParameters
 from p2p.gossip.policy import MessageIdRule, message_id_function, unsigned_message
 from p2p.gossip.rpc import Control
@@ -121,9 +122,13 @@ def test_peer_below_the_gossip_threshold_is_neither_asked_nor_answered(bench: Be
 def test_flood_of_offers_is_cut_and_costs_once_a_heartbeat(bench: Bench) -> None:
     alice = bench.in_mesh(1)
     bench.router.report_misbehaviour(alice, count=6)
-    for number in range(100):
+    for number in range(IHAVE_FLOOD_FACTOR * PARAMETERS.ihave_rpcs_max):
         bench.control(alice, ihave_field(RAW, [some_id(number)]))
     assert len(bench.told_control(alice).iwant) == PARAMETERS.ihave_rpcs_max
+    assert behaviour(bench, alice) == 0, "it may have waited while we stood still"
+    for number in range(100):
+        bench.control(alice, ihave_field(RAW, [some_id(number)]))
+    assert bench.told_control(alice).iwant == []
     assert behaviour(bench, alice) == -10
     bench.beat()
     bench.control(alice, ihave_field(RAW, [some_id(1)]))
@@ -165,9 +170,33 @@ def test_promise_of_a_peer_that_left_costs_nobody(bench: Bench) -> None:
     alice = bench.in_mesh(1)
     bench.control(alice, ihave_field(RAW, [some_id(1)]))
     bench.leave(alice)
+    assert alice not in bench.router.scores()
+    bench.join(1)
+    bench.beat(10)
+    assert bench.router.report().broken_promises == 0
+
+
+def test_promise_of_a_topic_that_we_left_costs_nobody(bench: Bench) -> None:
+    alice = bench.in_mesh(1)
+    bench.router.subscribe(OTHER, now_ms=0)
+    bench.control(alice, ihave_field(RAW, [some_id(1)]), ihave_field(OTHER.encode(), [some_id(2)]))
+    bench.control(alice, ihave_field(OTHER.encode(), [some_id(3)]))
+    bench.control(alice, ihave_field(RAW, [some_id(4)]))
+    bench.router.unsubscribe(TOPIC, now_ms=0)
+    bench.router.unsubscribe(OTHER, now_ms=0)
+    bench.beat(10)
+    assert bench.router.report().broken_promises == 0
+
+
+def test_request_that_did_not_fit_into_the_outbox_is_no_promise(bench: Bench) -> None:
+    alice = bench.in_mesh(1)
+    for start in (0, 3_000):
+        offer = [number.to_bytes(100, "big") for number in range(start, start + 3_000)]
+        bench.control(alice, ihave_field(RAW, offer))
+        bench.beat()
+    assert len(bench.told_control(alice).iwant) == 3_000
     bench.beat(10)
     assert bench.router.report().broken_promises == 1
-    assert alice not in bench.router.scores()
 
 
 def test_promises_are_bounded() -> None:
@@ -185,10 +214,26 @@ def test_message_is_sent_to_who_asks_three_times_and_insisting_costs(bench: Benc
     bench.hear(alice, published(b"x"))
     bench.router.report_misbehaviour(bob, count=6)
     ask = iwant_field([id_of(b"x"), id_of(b"x"), some_id(1)])
-    for expected in (1, 1, 1, 0, 0):
+    for expected in (1, 1, 1, *[0] * (REQUESTS_MAX - 3)):
         bench.control(bob, ask)
         assert len(bench.told(bob).messages) == expected
+    assert behaviour(bench, bob) == 0
+    for _ in range(2):
+        bench.control(bob, ask)
     assert behaviour(bench, bob) == -10 * 2**2
+
+
+def test_request_that_finds_the_outbox_full_does_not_count() -> None:
+    bench = Bench(parameters=GossipParameters(outbox_bytes_max=2_000))
+    alice, bob = bench.in_mesh(1), bench.in_mesh(2)
+    bench.hear(alice, published(bytes(1_500)))
+    for _ in range(REQUESTS_MAX + 5):
+        bench.control(bob, iwant_field([id_of(bytes(1_500))]))
+    assert len(bench.told(bob).messages) == 1, "the copy that the mesh brings"
+    for _ in range(3):
+        bench.control(bob, iwant_field([id_of(bytes(1_500))]))
+        assert len(bench.told(bob).messages) == 1
+    assert behaviour(bench, bob) == 0
 
 
 def test_message_is_sent_until_its_windows_are_over(bench: Bench) -> None:

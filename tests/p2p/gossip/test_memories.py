@@ -127,6 +127,21 @@ def test_cache_is_bounded_in_bytes() -> None:
     assert held.size_bytes <= 25
 
 
+def test_oldest_messages_of_the_only_window_make_room() -> None:
+    held = cache(bytes_max=25)
+    for name in (b"1", b"2", b"3", b"4"):
+        held.put(message(name))
+    assert [held.get(name) is not None for name in (b"1", b"2", b"3", b"4")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert held.advertised() == {"a": [b"3", b"4"]}
+    held.put(message(b"5", size_bytes=26))
+    assert held.size_bytes == 0
+
+
 def test_message_that_is_in_two_windows_outlives_the_older_one() -> None:
     held = cache()
     held.put(message(b"1"))

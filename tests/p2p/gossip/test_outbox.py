@@ -7,16 +7,17 @@ from p2p.gossip.frames import RpcSplitter
 from p2p.gossip.outbox import (
     CONTROL_SIZE_BYTES_MAX,
     DROPPED_IDS_MAX,
-    IDS_PER_ENTRY,
+    IDS_PER_RPC,
     LAZY_BYTES_MAX,
     MESSAGES_MAX,
+    MESSAGES_PER_RPC,
     RPC_BATCH_SIZE_BYTES,
     UNWANTED_IDS_MAX,
     Outbox,
     Refusal,
 )
 from p2p.gossip.parameters import RPC_SENT_SIZE_BYTES_MAX
-from p2p.gossip.rpc import Prune
+from p2p.gossip.rpc import Control, Prune, decode_rpc
 from p2p.gossip.rpc_fields import ihave_field, publish_field
 from p2p.wire.protobuf import bytes_field, length_prefixed
 from tests.p2p.gossip.bench import RAW, ROOM, TOPIC, merged, peer_of
@@ -92,19 +93,38 @@ def test_first_message_goes_whatever_the_room(box: Box) -> None:
     assert box.take(10) == b""
 
 
-def test_control_goes_before_payload_and_in_one_field(box: Box) -> None:
+def test_control_goes_behind_payload_and_in_one_field(box: Box) -> None:
     box.outbox.push(message(1))
     box.outbox.gossip(ihave_field(RAW, [b"one"]))
     box.outbox.announce(RAW, is_subscribed=True)
     box.outbox.graft(RAW)
     box.outbox.refuse(Refusal(b"two"))
     (rpc,) = RpcSplitter().feed(box.take())
-    assert rpc.index(b"\x1a") < rpc.index(message(1).publish_field)
+    assert rpc.startswith(message(1).publish_field)
     whole = merged(length_prefixed(rpc))
     assert whole.subscriptions == [(RAW, True)]
     assert whole.control is not None
     assert (whole.control.graft, whole.control.ihave) == ([RAW], [(RAW, [b"one"])])
     assert whole.control.idontwant == [b"two"]
+
+
+def test_messages_stand_in_front_of_control_where_they_are_read_fast(box: Box) -> None:
+    messages = [message(number, size_bytes=30_000) for number in range(3)]
+    for one in messages:
+        box.outbox.push(one)
+    box.outbox.graft(RAW)
+    first, second = RpcSplitter().feed(box.take())
+    assert first.startswith(messages[0].publish_field + messages[1].publish_field)
+    assert len(decode_rpc(first).messages) == 2
+    assert decode_rpc(first).control == Control(graft=[RAW])
+    assert second == messages[2].publish_field
+
+
+def test_tiny_messages_share_an_rpc_by_the_thousand(box: Box) -> None:
+    for number in range(2 * MESSAGES_PER_RPC + 1):
+        box.outbox.push(message(number, size_bytes=1))
+    rpcs = [decode_rpc(rpc) for rpc in RpcSplitter().feed(box.take())]
+    assert [len(rpc.messages) for rpc in rpcs] == [MESSAGES_PER_RPC, MESSAGES_PER_RPC, 1]
 
 
 def test_large_message_does_not_share_the_rpc_of_control(box: Box) -> None:
@@ -124,16 +144,19 @@ def test_latest_of_graft_and_prune_and_subscriptions_counts(box: Box) -> None:
     assert whole.subscriptions == [(RAW, False)]
 
 
-def test_ids_that_are_not_wanted_come_ten_to_an_entry_as_go_reads_them(box: Box) -> None:
+def test_ids_that_are_not_wanted_come_ten_to_an_rpc_as_go_reads_them(box: Box) -> None:
     ids = [number.to_bytes(20, "big") for number in range(25)]
     for message_id in ids:
         box.outbox.refuse(Refusal(message_id))
+    box.outbox.graft(RAW)
     raw = box.take()
-    assert raw.count(b"\x2a") == 3
-    assert IDS_PER_ENTRY == 10
+    controls = [decode_rpc(rpc).control for rpc in RpcSplitter().feed(raw)]
+    assert [control and len(control.idontwant) for control in controls] == [10, 10, 5]
+    assert raw.count(b"\x2a") == 3, "one entry each"
+    assert IDS_PER_RPC == 10
     control = merged(raw).control
     assert control is not None
-    assert control.idontwant == ids
+    assert (control.idontwant, control.graft) == (ids, [RAW])
 
 
 def test_overflow_drops_the_oldest_payload_and_never_control() -> None:

@@ -24,6 +24,9 @@ from tests.p2p.published import DIALER, published
 
 GOLDEN = published("gossipsub")
 SIGNED = GOLDEN["strict_sign"]
+SECP256K1 = b"\x00\x25\x08\x02\x12\x21\x02" + bytes(32)
+RSA_KEY = b"\x08\x00\x12\x82\x01" + bytes(130)
+RSA = b"\x12\x20" + hashlib.sha256(RSA_KEY).digest()
 SEQNO = int(SIGNED["seqno"], 16)
 
 
@@ -99,7 +102,12 @@ def test_changed_message_is_refused(change: dict[str, bytes]) -> None:
         ({"seqno": bytes(7)}, MalformedBytesError),
         ({"author": b"no peer id"}, MalformedBytesError),
         ({"author": b"\x12\x20" + bytes(32)}, InvalidKeyError),
-        ({"key": identity_of(5).public_key_protobuf}, InvalidKeyError),
+        ({"author": SECP256K1}, InvalidKeyError),
+        ({"author": SECP256K1, "key": SECP256K1[2:]}, InvalidKeyError),
+        ({"author": RSA, "key": RSA_KEY}, InvalidKeyError),
+        ({"author": SECP256K1, "key": RSA_KEY}, BadSignatureError),
+        ({"author": RSA, "key": SECP256K1[2:]}, BadSignatureError),
+        ({"key": identity_of(5).public_key_protobuf}, BadSignatureError),
     ],
 )
 def test_origin_that_is_not_well_formed_is_refused(

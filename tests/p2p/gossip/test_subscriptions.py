@@ -13,6 +13,7 @@ from p2p.gossip.events import (
     Wake,
 )
 from p2p.gossip.parameters import BLOCKS_SCORE, RPC_SIZE_BYTES_MAX
+from p2p.gossip.rpc import Prune
 from p2p.gossip.rpc_fields import subscription_field
 from p2p.gossip.topic import TOPICS_MAX, TopicRules
 from primitives.errors import LocalProtocolError
@@ -47,8 +48,30 @@ def test_peer_that_joins_is_told_our_subscriptions_first(bench: Bench) -> None:
 def test_peer_that_joins_again_is_told_again_and_keeps_its_place(bench: Bench) -> None:
     alice = bench.in_mesh(1)
     bench.join(1, protocol="/meshsub/1.1.0")
-    assert bench.told(alice).subscriptions == [(RAW, True)]
+    told = bench.told(alice)
+    assert told.subscriptions == [(RAW, True)]
+    assert told.control is not None
+    assert told.control.graft == [RAW], "it may have forgotten that it is in our mesh"
     assert bench.mesh() == (alice,)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "backoff_s"), [("/meshsub/1.2.0", 50), ("/meshsub/1.0.0", None)]
+)
+def test_peer_that_joins_again_is_told_how_long_it_is_held_off(
+    bench: Bench, protocol: str, backoff_s: int | None
+) -> None:
+    alice = bench.in_mesh(1, protocol=protocol)
+    bench.router.report_misbehaviour(alice, count=7)
+    bench.beat()
+    assert bench.mesh() == ()
+    bench.flush()
+    bench.now_ms += 10_500
+    bench.join(1, protocol=protocol)
+    assert bench.told_control(alice).prune == [Prune(RAW, (), backoff_s)]
+    bench.now_ms += 49_500
+    bench.join(1, protocol=protocol)
+    assert bench.told_control(alice).prune == []
 
 
 def test_node_without_subscriptions_says_nothing() -> None:

@@ -28,7 +28,8 @@ from tests.p2p.hostile.kit import Intruder, Stranger, identity_of
 
 VICTIM_IP: Final = "10.1.0.1"
 HONEST_IP: Final = "10.2.0.1"
-ATTACKER_IP: Final = "10.9.0.1"
+ATTACKER_IP: Final = "66.9.0.1"
+"""A public one: private ones are never banned."""
 PLAIN: Final = "plain"
 SIGNED: Final = "signed"
 JUDGED: Final = "judged"

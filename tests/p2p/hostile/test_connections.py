@@ -39,6 +39,8 @@ LIMITS = Limits()
 GOSSIP = GossipParameters()
 SUBSCRIBE = subscription_field(PLAIN.encode(), is_subscribed=True)
 SLOW = Limits(burst_bytes=4 * MEBIBYTE, bytes_per_s=4 * MEBIBYTE)
+VERY_SLOW = Limits(burst_bytes=MEBIBYTE, bytes_per_s=MEBIBYTE)
+SEALED_BYTE_SIZE_BYTES = 2 + 1 + 16
 FEW_BYTES = Limits(unread_bytes_max=4 * MEBIBYTE)
 FLIGHT_COST_BYTES = 256 * 1024
 """What a few thousand frames take while they are read."""
@@ -182,7 +184,8 @@ def test_flood_of_streams_of_one_protocol_has_two_places(protocol: str) -> None:
                 await asyncio.sleep(0)
             await asyncio.sleep(0.1)
         assert heap.peak_bytes < 2 * YAMUX.inbound_streams * STREAM_COST_BYTES
-        assert len(asyncio.all_tasks()) <= tasks + YAMUX.inbound_streams
+        # And one question to who pushed too often.
+        assert len(asyncio.all_tasks()) <= tasks + YAMUX.inbound_streams + 1
 
     under_attack(attack)
 
@@ -347,3 +350,18 @@ def test_frames_without_a_body_are_paid_for_by_the_budget_of_bytes(frame: bytes)
         assert connection.traffic.received_bytes < (paid_for + 1_000) * len(frame)
 
     under_attack(attack, limits=SLOW)
+
+
+def test_frames_of_a_byte_each_are_paid_for_by_the_budget_of_bytes() -> None:
+    async def attack(scene: Scene) -> None:
+        intruder = await scene.intrude()
+        connection = scene.victim.host.connections.of(intruder.peer_id)
+        assert connection is not None
+        begun = connection.traffic.received_bytes
+        for _ in range(4):
+            intruder.say_pieces([crediting(99, 1)[n : n + 1] for n in range(12)] * 50)
+            await asyncio.sleep(0.01)
+        received = connection.traffic.received_bytes - begun
+        assert received < VERY_SLOW.burst_bytes // STEP_COST_BYTES * 2 * SEALED_BYTE_SIZE_BYTES
+
+    under_attack(attack, limits=VERY_SLOW)

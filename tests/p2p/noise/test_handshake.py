@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p2p.errors import HandshakeError, WrongPeerError
+from p2p.errors import HandshakeError, UnsupportedKeyError, WrongPeerError
+from p2p.noise.cipher import TAG_SIZE_BYTES
 from p2p.noise.handshake import (
     MESSAGE_SIZE_BYTES_MAX,
     Handshake,
@@ -17,6 +18,7 @@ from p2p.wire.identity import Identity
 from p2p.wire.peer_id import PeerId, peer_id_text
 from p2p.wire.protobuf import bytes_field, number_field
 from p2p.wire.role import Role
+from primitives.errors import RemoteProtocolError
 from tests.p2p.cutting import CUTS, pieces
 from tests.p2p.noise.forger import ForgingDialer, framed
 from tests.p2p.published import DIALER, LISTENER, PublishedSide, published
@@ -181,6 +183,19 @@ def test_a_replayed_last_message_is_worth_nothing() -> None:
         listener.receive(MESSAGES[2])
 
 
+@pytest.mark.parametrize("size", [0, 5, 31])
+def test_key_that_is_too_short_is_refused_before_it_is_used(size: int) -> None:
+    dialer = handshake(Role.DIALER)
+    dialer.start()
+    with pytest.raises(HandshakeError, match="usable"):
+        dialer.receive(framed(b"\x09" * size))
+    forger, listener = ForgingDialer(), handshake(Role.LISTENER)
+    answer = listener.receive(forger.first_message())
+    short = forger.last_message(answer, static_public=b"\x09" * size)
+    with pytest.raises(HandshakeError, match="usable"):
+        listener.receive(framed(short[2 : 2 + size + TAG_SIZE_BYTES]))
+
+
 @pytest.mark.parametrize("point", SMALL_ORDER_POINTS)
 def test_keys_that_share_zero_with_everybody_are_refused(point: str) -> None:
     public = bytes.fromhex(point)
@@ -234,10 +249,20 @@ def test_bytes_before_there_are_keys_for_them_are_refused(role: Role, message: i
         side.receive(MESSAGES[message] + b"\0")
 
 
+@pytest.mark.parametrize("kind", [0, 2, 3], ids=["RSA", "secp256k1", "ECDSA"])
+def test_identity_of_another_kind_of_key_is_refused_without_blame(kind: int) -> None:
+    forger, listener = ForgingDialer(), handshake(Role.LISTENER)
+    answer = listener.receive(forger.first_message())
+    key = number_field(1, kind) + bytes_field(2, bytes(33))
+    payload = bytes_field(1, key) + bytes_field(2, bytes(64))
+    with pytest.raises(UnsupportedKeyError) as caught:
+        listener.receive(forger.last_message(answer, payload=payload))
+    assert not isinstance(caught.value, RemoteProtocolError)
+
+
 def payloads_that_prove_nothing() -> dict[str, bytes]:
     key = DIALER.identity.public_key_protobuf
     signature = DIALER.identity.sign(b"noise-libp2p-static-key:" + DIALER.static_public)
-    rsa = number_field(1, 0) + bytes_field(2, bytes(270))
     return {
         "empty": b"",
         "no signature": bytes_field(1, key),
@@ -250,7 +275,6 @@ def payloads_that_prove_nothing() -> dict[str, bytes]:
         "the listener's own payload": LISTENER.payload,
         "key of another peer": bytes_field(1, OTHER.public_key_protobuf)
         + bytes_field(2, signature),
-        "RSA key": bytes_field(1, rsa) + bytes_field(2, signature),
         "not a protobuf": b"\xff" * 40,
         "muxer that is no text": DIALER.payload + bytes_field(4, bytes_field(2, b"\xff")),
         "number for a key": number_field(1, 1),
