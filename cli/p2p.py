@@ -162,7 +162,8 @@ def _run(plan: "ProbePlan") -> None:
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Asked for at each line: whoever runs a command inside a program may have replaced it.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
     def emit(event: AnyEvent) -> None:

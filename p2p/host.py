@@ -203,6 +203,9 @@ class Host:
         async with asyncio.TaskGroup() as goodbyes:
             for connection in self.connections:
                 goodbyes.create_task(connection.close(), name="goodbye")
+        if isinstance(error, Exception):
+            # It is the caller's and stays what it is; the task group would wrap it.
+            kind, error, trace = None, None, None
         await self._tasks.__aexit__(kind, error, trace)
 
     def watch(self, watcher: HostWatcher) -> None:

@@ -136,6 +136,9 @@ class PubSub:
         self._beating.cancel()
         for errand in self._errands:
             errand.cancel()
+        if isinstance(error, Exception):
+            # It is the caller's and stays what it is; the task group would wrap it.
+            kind, error, trace = None, None, None
         await self._tasks.__aexit__(kind, error, trace)
 
     def watch_subscriptions(self, watcher: Callable[[SubscriptionChanged], None]) -> None:

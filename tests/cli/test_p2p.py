@@ -21,6 +21,8 @@ def _peer(*arguments: str) -> Result:
         (["--dial", "/ip4/127.0.0.1/tcp/1"], "does not end in /p2p/"),
         (["--dial", "localhost:1"], "is not a multiaddr"),
         (["--seed", "not hexadecimal"], "--seed takes 64 hexadecimal digits"),
+        (["--listen", "/ip4/127.0.0.1/udp/1"], "no transport reaches"),
+        (["--listen", "/ip4/192.0.2.1/tcp/1"], "cannot listen on"),
     ],
 )
 def test_plan_that_cannot_be_carried_out_is_one_line(arguments: list[str], reason: str) -> None:

@@ -83,6 +83,14 @@ async def test_host_says_goodbye_to_all_and_leaves_nothing_running() -> None:
 
 
 @in_virtual_time
+async def test_error_of_whoever_uses_the_host_stays_what_it_is() -> None:
+    town = Town()
+    with pytest.raises(ConfigurationError, match="no transport reaches"):
+        async with town.open(1) as host:
+            await host.listen(Multiaddr.parse("/ip4/10.0.0.1/udp/1"))
+
+
+@in_virtual_time
 async def test_host_that_goes_down_waits_for_no_handshake() -> None:
     town = Town()
     began_s = now_s()
