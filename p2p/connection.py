@@ -20,14 +20,14 @@ from p2p.errors import (
 from p2p.limits import Limits, TimeLimits
 from p2p.muxer import Muxer, MuxerEvents, Traffic
 from p2p.negotiation import propose
-from p2p.stream import Direction, Stream
+from p2p.stream import Stream
 from p2p.token_bucket import TokenBucket
 from p2p.upgrade import Upgrade, Upgraded
 from p2p.usage import UsageTable
 from p2p.vigil import Vigil
 from p2p.wire.multiaddr import Multiaddr
 from p2p.wire.peer_id import PeerId, peer_id_text
-from p2p.wire.role import Role
+from p2p.wire.role import Direction, Role
 from primitives.clock import Clock
 from primitives.errors import HanseError, PeerError, RemoteProtocolError
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from p2p.connection import Connection
 from p2p.limits import Limits
-from p2p.stream import Direction
 from p2p.wire.peer_id import PeerId
+from p2p.wire.role import Direction
 
 _MS_PER_S: Final = 1_000
 

@@ -19,9 +19,9 @@ from p2p.host import Host
 from p2p.peer_exchange import PeersAnswer, peers_protocol, read_envelopes
 from p2p.request import RequestServer, ask_once
 from p2p.slots import STRANGERS, Choice, Held, choose_dials, network_of
-from p2p.stream import Direction
 from p2p.wire.multiaddr import Multiaddr
 from p2p.wire.peer_id import PeerId, peer_id_text
+from p2p.wire.role import Direction
 from primitives.errors import ConfigurationError, HanseError, MalformedBytesError, PeerError
 
 TELLERS_MAX: Final = 4_096

@@ -31,13 +31,14 @@ from p2p.limits import Limits, TimeLimits
 from p2p.peer_store import PeerStore, StoredPeer
 from p2p.penalties import BAN_MS, Penalties
 from p2p.portrait import Features, Portrait
-from p2p.stream import Direction, Stream
+from p2p.stream import Stream
+from p2p.task_group import leave
 from p2p.upgrader import Upgrader
 from p2p.usage import UsageTable
 from p2p.wire.identity import Identity
 from p2p.wire.multiaddr import Multiaddr
 from p2p.wire.peer_id import PeerId, peer_id_text
-from p2p.wire.role import Role
+from p2p.wire.role import Direction, Role
 from primitives.clock import Clock
 from primitives.errors import ConfigurationError, HanseError, PeerError, RemoteProtocolError
 
@@ -203,10 +204,7 @@ class Host:
         async with asyncio.TaskGroup() as goodbyes:
             for connection in self.connections:
                 goodbyes.create_task(connection.close(), name="goodbye")
-        if isinstance(error, Exception):
-            # It is the caller's and stays what it is; the task group would wrap it.
-            kind, error, trace = None, None, None
-        await self._tasks.__aexit__(kind, error, trace)
+        await leave(self._tasks, kind, error, trace)
 
     def watch(self, watcher: HostWatcher) -> None:
         """Tell a watcher who comes and goes from now on."""

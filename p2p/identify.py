@@ -21,9 +21,10 @@ from p2p.identify_message import (
     IdentifyMessage,
 )
 from p2p.slots import network_of
-from p2p.stream import Direction, Stream
+from p2p.stream import Stream
 from p2p.wire.multiaddr import Multiaddr
 from p2p.wire.peer_id import PeerId, decode_public_key, peer_id_of
+from p2p.wire.role import Direction
 from primitives.clock import Clock
 from primitives.errors import HanseError, PeerError, RemoteProtocolError
 

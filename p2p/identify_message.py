@@ -5,11 +5,17 @@ kept of it is bounded, since the sender chooses it. Source: libp2p specs, identi
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final, Self
 
 from p2p.wire.multiaddr import Multiaddr, decode_known_addresses
-from p2p.wire.protobuf import bytes_field, expect_bytes, expect_text, read_fields
-from p2p.wire.varint import decode_varint
+from p2p.wire.protobuf import (
+    bytes_field,
+    expect_bytes,
+    expect_text,
+    read_fields,
+    split_length_prefixed,
+)
 from primitives.errors import MalformedBytesError
 
 IDENTIFY_PROTOCOL: Final = "/ipfs/id/1.0.0"
@@ -90,21 +96,11 @@ class IdentifyMessage:
         Raises:
             MalformedBytesError: no part, too many or too large ones, or not this message.
         """
-        message: IdentifyMessage | None = None
-        offset = 0
-        for _ in range(PARTS_MAX):
-            read = decode_varint(raw, offset)
-            if read is None:
-                break
-            size_bytes, start = read
-            offset = start + size_bytes
-            if size_bytes > PART_SIZE_BYTES_MAX or offset > len(raw):
-                raise MalformedBytesError(f"a part of {size_bytes} bytes is too large or cut off")
-            part = cls.decode(raw[start:offset])
-            message = part if message is None else message.merge(part)
-        if message is None or offset != len(raw):
+        parts = split_length_prefixed(raw, count_max=PARTS_MAX, size_bytes_max=PART_SIZE_BYTES_MAX)
+        if not parts:
             raise MalformedBytesError(f"expected 1 to {PARTS_MAX} whole parts")
-        return message
+        message, *later = map(cls.decode, parts)
+        return reduce(IdentifyMessage.merge, later, message)
 
     def merge(self, later: "IdentifyMessage") -> "IdentifyMessage":
         """Return this message with the next part of it: lists grow, the rest is replaced."""

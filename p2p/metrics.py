@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from p2p.host import Host
 from p2p.pubsub import PubSub
-from p2p.stream import Direction
+from p2p.wire.role import Direction
 
 
 class P2pCollector(Collector):

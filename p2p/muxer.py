@@ -16,11 +16,11 @@ from p2p.channel import Channel
 from p2p.errors import ConnectionLostError, StreamResetError
 from p2p.limits import Limits
 from p2p.noise.cipher import PLAINTEXT_SIZE_BYTES_MAX
-from p2p.stream import Direction, Stream
+from p2p.stream import Stream
 from p2p.upgrade import Upgraded
 from p2p.wire.multiaddr import Multiaddr
 from p2p.wire.peer_id import peer_id_text
-from p2p.wire.role import Role
+from p2p.wire.role import Direction, Role
 from p2p.yamux.events import (
     PayloadReceived,
     Ponged,

@@ -12,10 +12,8 @@ from p2p.dice import Dice
 from p2p.peer_store import PeerStore
 from p2p.request import RequestProtocol
 from p2p.wire.peer_id import PeerId
-from p2p.wire.protobuf import length_prefixed
+from p2p.wire.protobuf import length_prefixed, split_length_prefixed
 from p2p.wire.records import ENVELOPE_SIZE_BYTES_MAX
-from p2p.wire.varint import decode_varint
-from primitives.errors import MalformedBytesError
 
 RECORDS_MAX: Final = 32
 """Records in one answer."""
@@ -59,15 +57,6 @@ def read_envelopes(answer: bytes) -> list[bytes]:
     Raises:
         MalformedBytesError: too many, too large, or cut off.
     """
-    envelopes: list[bytes] = []
-    offset = 0
-    while offset < len(answer):
-        read = decode_varint(answer, offset)
-        if read is None or len(envelopes) == RECORDS_MAX:
-            raise MalformedBytesError("the answer is cut off, or has too many records")
-        size_bytes, start = read
-        offset = start + size_bytes
-        if size_bytes > ENVELOPE_SIZE_BYTES_MAX or offset > len(answer):
-            raise MalformedBytesError(f"a record of {size_bytes} bytes is too large or cut off")
-        envelopes.append(answer[start:offset])
-    return envelopes
+    return split_length_prefixed(
+        answer, count_max=RECORDS_MAX, size_bytes_max=ENVELOPE_SIZE_BYTES_MAX
+    )

@@ -13,8 +13,8 @@ from p2p.connection_table import ConnectionTable
 from p2p.doorway import ip_of
 from p2p.errors import BannedPeerError, ConnectionLostError
 from p2p.gossip.score import ip_key
-from p2p.stream import Direction
 from p2p.wire.peer_id import PeerId, peer_id_text
+from p2p.wire.role import Direction
 from primitives.clock import Clock
 from primitives.errors import PeerError, RemoteProtocolError
 

@@ -20,7 +20,6 @@ from p2p.gossip.events import (
     AlreadyPublished,
     Deliver,
     DialPeer,
-    Direction,
     Disconnect,
     Effect,
     Heartbeat,
@@ -41,9 +40,11 @@ from p2p.gossip_streams import BURST_BYTES, BYTES_PER_S, Ear, Mouth
 from p2p.host import Host
 from p2p.identify_message import IdentifyMessage
 from p2p.stream import Stream
+from p2p.task_group import leave
 from p2p.token_bucket import TokenBucket
 from p2p.validation import Validator, Validators
 from p2p.wire.peer_id import PeerId, peer_id_text
+from p2p.wire.role import Direction
 from primitives.errors import HanseError, PeerError
 
 MESH_PROTOCOLS: Final = ("/meshsub/1.2.0", "/meshsub/1.1.0", "/meshsub/1.0.0")
@@ -136,10 +137,7 @@ class PubSub:
         self._beating.cancel()
         for errand in self._errands:
             errand.cancel()
-        if isinstance(error, Exception):
-            # It is the caller's and stays what it is; the task group would wrap it.
-            kind, error, trace = None, None, None
-        await self._tasks.__aexit__(kind, error, trace)
+        await leave(self._tasks, kind, error, trace)
 
     def watch_subscriptions(self, watcher: Callable[[SubscriptionChanged], None]) -> None:
         """Tell a watcher which peers subscribe to known topics and leave them."""
@@ -306,9 +304,7 @@ class PubSub:
         protocol = stream.protocol if is_ours or spoken is None else spoken
         self._spoken[peer_id] = protocol
         connection = self._host.connections.of(peer_id)
-        direction = (
-            Direction.INBOUND if connection is None else Direction(connection.direction.value)
-        )
+        direction = Direction.INBOUND if connection is None else connection.direction
         joined = PeerJoined(peer_id, protocol, direction, ip_of(stream.remote))
         self._carry_out(self.router.handle(joined, now_ms=self._now_ms))
 

@@ -6,7 +6,6 @@ window of memory.
 """
 
 import asyncio
-import enum
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
@@ -17,6 +16,7 @@ from p2p.usage import Usage
 from p2p.wire.multiaddr import Multiaddr
 from p2p.wire.peer_id import PeerId, peer_id_text
 from p2p.wire.protobuf import length_prefixed
+from p2p.wire.role import Direction
 from p2p.wire.varint import decode_varint
 from primitives.errors import (
     HanseError,
@@ -30,13 +30,6 @@ QUEUED_BYTES_MAX: Final = 256 * 1024
 """A writer that has more than this unsent waits in `drain`; a backlog delays pings behind it."""
 FINISH_TIMEOUT_S: Final = 10
 DISCARDED_BYTES_MAX: Final = 64 * 1024
-
-
-class Direction(enum.Enum):
-    """Who opened a stream or a connection."""
-
-    INBOUND = "inbound"
-    OUTBOUND = "outbound"
 
 
 class StreamSink(Protocol):

@@ -6,13 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from p2p.wire.peer_id import PeerId
-
-
-class Direction(enum.Enum):
-    """Who opened the connection to a peer."""
-
-    INBOUND = "inbound"
-    OUTBOUND = "outbound"
+from p2p.wire.role import Direction
 
 
 class Verdict(enum.Enum):

@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from p2p.gossip.events import Direction, Effect, Wake
+from p2p.gossip.events import Effect, Wake
 from p2p.gossip.outbox import Outbox
 from p2p.gossip.parameters import GossipParameters
 from p2p.gossip.score_parts import PeerStats
 from p2p.wire.peer_id import PeerId
+from p2p.wire.role import Direction
 
 MESHSUB_PROTOCOLS: Final = ("/meshsub/1.2.0", "/meshsub/1.1.0", "/meshsub/1.0.0")
 """What we speak, best first. floodsub is left out: it has no defence."""

@@ -10,12 +10,17 @@ import nacl.exceptions
 from nacl import bindings
 from typing_extensions import override
 
-from p2p.wire.peer_id import PeerId, encode_public_key, peer_id_of, peer_id_text
-from p2p.wire.protobuf import bytes_field, expect_bytes, expect_number, number_field, read_fields
+from p2p.wire.peer_id import (
+    PeerId,
+    decode_key,
+    encode_key,
+    encode_public_key,
+    peer_id_of,
+    peer_id_text,
+)
 from primitives.errors import BadSignatureError, InvalidKeyError, MalformedBytesError
 from primitives.keys import PUBLIC_KEY_SIZE_BYTES, SEED_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 
-_KEY_KIND_ED25519: Final = 1
 _SECRET_SIZE_BYTES: Final = SEED_SIZE_BYTES + PUBLIC_KEY_SIZE_BYTES
 _OLD_SECRET_SIZE_BYTES: Final = _SECRET_SIZE_BYTES + PUBLIC_KEY_SIZE_BYTES
 
@@ -50,15 +55,7 @@ class Identity:
             InvalidKeyError: another kind of key, or a public half that does not fit the seed.
             MalformedBytesError: not a PrivateKey protobuf.
         """
-        kind = -1
-        secret = b""
-        for field, value in read_fields(protobuf, fields_max=2):
-            if field == 1:
-                kind = expect_number(value)
-            elif field == 2:
-                secret = expect_bytes(value)
-        if kind != _KEY_KIND_ED25519:
-            raise InvalidKeyError(f"only Ed25519 keys are supported, this is of kind {kind}")
+        secret = decode_key(protobuf)
         if len(secret) not in (_SECRET_SIZE_BYTES, _OLD_SECRET_SIZE_BYTES):
             raise MalformedBytesError(f"a private key has {_SECRET_SIZE_BYTES} bytes")
         identity = cls.from_seed(secret[:SEED_SIZE_BYTES])
@@ -70,7 +67,7 @@ class Identity:
 
     def encode(self) -> bytes:
         """Return the PrivateKey protobuf, 68 bytes: whoever reads it is this peer."""
-        return number_field(1, _KEY_KIND_ED25519) + bytes_field(2, self._secret)
+        return encode_key(self._secret)
 
     @property
     def public_key_protobuf(self) -> bytes:

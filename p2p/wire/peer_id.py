@@ -5,6 +5,7 @@ so the id holds the key itself. Ids of other kinds of key can be read and printe
 a peer is never accepted. Source: github.com/libp2p/specs, peer-ids.
 """
 
+from functools import lru_cache
 from typing import Final, NewType
 
 from p2p.wire.protobuf import bytes_field, expect_bytes, expect_number, number_field, read_fields
@@ -15,18 +16,45 @@ from primitives.multibase import decode_base32, decode_base58btc, encode_base58b
 PeerId = NewType("PeerId", bytes)
 """A multihash: 38 bytes for an Ed25519 key."""
 
+TEXTS_KEPT: Final = 1_024
+"""Texts of ids that are remembered: every stream and task names its peer, and base58 is slow."""
+
 _KEY_KIND_ED25519: Final = 1
 _IDENTITY_MULTIHASH: Final = 0x00
 _SHA2_256_PREFIX: Final = b"\x12\x20"
 _IDENTITY_SIZE_BYTES_MAX: Final = 42
 # CIDv1 with the multicodec "libp2p-key".
 _CID_PREFIX: Final = b"\x01\x72"
-_PUBLIC_KEY_FIELDS_MAX: Final = 2
+_KEY_FIELDS_MAX: Final = 2
 
 
 def encode_public_key(raw: bytes) -> bytes:
     """Return the protobuf of an Ed25519 public key, 36 bytes."""
+    return encode_key(raw)
+
+
+def encode_key(raw: bytes) -> bytes:
+    """Return the protobuf of an Ed25519 key, public or private: its kind and its bytes."""
     return number_field(1, _KEY_KIND_ED25519) + bytes_field(2, raw)
+
+
+def decode_key(protobuf: bytes) -> bytes:
+    """Return the bytes in the protobuf of an Ed25519 key, whose size the caller checks.
+
+    Raises:
+        InvalidKeyError: another kind of key, which we do not support.
+        MalformedBytesError: not the protobuf of a key.
+    """
+    kind = -1
+    raw = b""
+    for field, value in read_fields(protobuf, fields_max=_KEY_FIELDS_MAX):
+        if field == 1:
+            kind = expect_number(value)
+        elif field == 2:
+            raw = expect_bytes(value)
+    if kind != _KEY_KIND_ED25519:
+        raise InvalidKeyError(f"only Ed25519 keys are supported, this is of kind {kind}")
+    return raw
 
 
 def decode_public_key(protobuf: bytes) -> bytes:
@@ -36,15 +64,7 @@ def decode_public_key(protobuf: bytes) -> bytes:
         InvalidKeyError: another kind of key, which we do not support.
         MalformedBytesError: not the one encoding of an Ed25519 key.
     """
-    kind = -1
-    raw = b""
-    for field, value in read_fields(protobuf, fields_max=_PUBLIC_KEY_FIELDS_MAX):
-        if field == 1:
-            kind = expect_number(value)
-        elif field == 2:
-            raw = expect_bytes(value)
-    if kind != _KEY_KIND_ED25519:
-        raise InvalidKeyError(f"only Ed25519 keys are supported, this is of kind {kind}")
+    raw = decode_key(protobuf)
     if len(raw) != PUBLIC_KEY_SIZE_BYTES:
         raise InvalidKeyError(f"an Ed25519 key has {PUBLIC_KEY_SIZE_BYTES} bytes, not {len(raw)}")
     if encode_public_key(raw) != protobuf:
@@ -105,6 +125,7 @@ def parse_peer_id(text: str) -> PeerId:
         raise MalformedBytesError(f"{text!r} is not a peer id: {error}") from error
 
 
+@lru_cache(maxsize=TEXTS_KEPT)
 def peer_id_text(peer_id: PeerId) -> str:
     """Return the base58btc text by which people know the peer."""
     return encode_base58btc(peer_id)[1:]

@@ -117,3 +117,23 @@ def bytes_field(field: int, raw: bytes) -> bytes:
 def length_prefixed(raw: bytes) -> bytes:
     """Return the bytes behind their length as a varint, the frame of most libp2p messages."""
     return encode_varint(len(raw)) + raw
+
+
+def split_length_prefixed(raw: bytes, *, count_max: int, size_bytes_max: int) -> list[bytes]:
+    """Return the parts of bytes that are nothing but parts behind their lengths.
+
+    Raises:
+        MalformedBytesError: too many parts, a part that is too large, or one that is cut off.
+    """
+    parts: list[bytes] = []
+    offset = 0
+    while offset < len(raw):
+        read = decode_varint(raw, offset)
+        if read is None or len(parts) == count_max:
+            raise MalformedBytesError(f"cut off, or more than {count_max} parts")
+        size_bytes, start = read
+        offset = start + size_bytes
+        if size_bytes > size_bytes_max or offset > len(raw):
+            raise MalformedBytesError(f"a part of {size_bytes} bytes is too large or cut off")
+        parts.append(raw[start:offset])
+    return parts

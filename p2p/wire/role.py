@@ -1,4 +1,7 @@
-"""Say which side of a connection we are: it decides who speaks first and who opens odd streams."""
+"""Say which side of a connection we are: it decides who speaks first and who opens odd streams.
+
+Seen from us, a connection or a stream has a direction.
+"""
 
 import enum
 
@@ -8,3 +11,10 @@ class Role(enum.Enum):
 
     DIALER = "dialer"
     LISTENER = "listener"
+
+
+class Direction(enum.Enum):
+    """Who opened a stream or a connection."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"

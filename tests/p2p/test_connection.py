@@ -18,7 +18,8 @@ from p2p.errors import (
     TooManyStreamsError,
 )
 from p2p.limits import Limits, TimeLimits
-from p2p.stream import Direction, Stream
+from p2p.stream import Stream
+from p2p.wire.role import Direction
 from p2p.yamux.limits import DEFAULT_LIMITS
 from primitives.errors import PeerError, RemoteProtocolError
 from tests.dsl.virtual_time import in_virtual_time

@@ -8,8 +8,8 @@ import pytest
 from p2p.connection import Connection
 from p2p.connection_table import ConnectionTable
 from p2p.limits import Limits
-from p2p.stream import Direction
 from p2p.wire.peer_id import PeerId
+from p2p.wire.role import Direction
 from tests.p2p.town import peer_of
 
 IN, OUT = Direction.INBOUND, Direction.OUTBOUND

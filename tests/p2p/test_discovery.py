@@ -9,11 +9,12 @@ from p2p.discovery import Discovery, DiscoveryPlan
 from p2p.host import Host
 from p2p.peer_store import PEERS_MAX, PeerStore
 from p2p.slots import STRANGERS
-from p2p.stream import Direction, Stream
+from p2p.stream import Stream
 from p2p.wire.multiaddr import Multiaddr
 from p2p.wire.peer_id import PeerId
 from p2p.wire.protobuf import length_prefixed
 from p2p.wire.records import PeerRecord
+from p2p.wire.role import Direction
 from primitives.errors import ConfigurationError
 from tests.dsl.virtual_time import LoopClock, run_jumping
 from tests.p2p.town import Town, identity_of, meet, pass_time, peer_of, place_of, until

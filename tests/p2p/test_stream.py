@@ -16,7 +16,8 @@ from p2p.errors import (
     StreamMisuseError,
     StreamResetError,
 )
-from p2p.stream import DISCARDED_BYTES_MAX, QUEUED_BYTES_MAX, Direction, Stream
+from p2p.stream import DISCARDED_BYTES_MAX, QUEUED_BYTES_MAX, Stream
+from p2p.wire.role import Direction
 from p2p.yamux.limits import DEFAULT_LIMITS, WINDOW_SIZE_BYTES
 from primitives.errors import HanseError, RemoteProtocolError
 from tests.dsl.virtual_time import in_virtual_time

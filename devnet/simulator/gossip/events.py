@@ -4,7 +4,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from p2p.gossip.events import Direction, Effect, Verdict
+from p2p.gossip.events import Effect, Verdict
+from p2p.wire.role import Direction
 
 
 class FromPeer(msgspec.Struct, frozen=True):

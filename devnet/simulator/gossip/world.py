@@ -6,8 +6,8 @@ from devnet.simulator.gossip.events import Connected, Disconnected, NodeEffect, 
 from devnet.simulator.gossip.ledger import Ledger
 from devnet.simulator.gossip.scenario import SYBIL_ADDRESSES, Scenario
 from devnet.simulator.kernel.scheduler import Scheduler
-from p2p.gossip.events import Direction
 from p2p.wire.identity import Identity
+from p2p.wire.role import Direction
 
 if TYPE_CHECKING:
     from devnet.simulator.kernel.machine import Machine

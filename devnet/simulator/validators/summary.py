@@ -3,21 +3,14 @@
 from rich.console import Console
 from rich.table import Table
 
+from devnet.simulator.outcome import render_outcome
 from devnet.simulator.validators.report import Report
 from devnet.simulator.validators.sweep import SweepSummary
 
 
 def render_report(report: Report) -> None:
     """Print the summary of one run."""
-    console = Console()
-    colour = "green" if report.verdict == "pass" else "red"
-    console.print(f"[bold {colour}]{report.verdict}[/] {report.reason}")
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in _rows(report):
-        table.add_row(name, value)
-    console.print(table)
-    console.print(f"trace hash: {report.trace_hash}", soft_wrap=True, highlight=False)
-    console.print(f"replay: {report.replay}", soft_wrap=True, highlight=False)
+    render_outcome(report, _rows(report))
 
 
 def _rows(report: Report) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Final, TypeVar
 
 from p2p.gossip.events import (
-    Direction,
     Effect,
     Heartbeat,
     Input,
@@ -22,6 +21,7 @@ from p2p.gossip.rpc_fields import control_field, graft_field, subscription_field
 from p2p.gossip.topic import TopicRules
 from p2p.wire.identity import Identity
 from p2p.wire.peer_id import PeerId
+from p2p.wire.role import Direction
 
 T = TypeVar("T")
 

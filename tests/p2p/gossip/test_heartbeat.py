@@ -2,11 +2,12 @@
 
 import pytest
 
-from p2p.gossip.events import DialPeer, Direction
+from p2p.gossip.events import DialPeer
 from p2p.gossip.parameters import GossipParameters
 from p2p.gossip.rpc import Prune
 from p2p.gossip.rpc_fields import prune_field, subscription_field
 from p2p.gossip.topic import TopicRules
+from p2p.wire.role import Direction
 from tests.p2p.gossip.bench import (
     BEAT_MS,
     GRAFT,

@@ -3,7 +3,6 @@
 import pytest
 
 from p2p.gossip.events import (
-    Direction,
     Disconnect,
     PeerJoined,
     PeerLeft,
@@ -16,6 +15,7 @@ from p2p.gossip.parameters import BLOCKS_SCORE, RPC_SIZE_BYTES_MAX
 from p2p.gossip.rpc import Prune
 from p2p.gossip.rpc_fields import subscription_field
 from p2p.gossip.topic import TOPICS_MAX, TopicRules
+from p2p.wire.role import Direction
 from primitives.errors import LocalProtocolError
 from tests.p2p.gossip.bench import (
     RAW,
