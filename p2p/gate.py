@@ -7,13 +7,13 @@ everybody out. Nothing here does I/O.
 """
 
 import enum
-import ipaddress
 from collections import Counter
 from typing import Final, Generic, TypeVar
 
 from p2p.bans import BanList
 from p2p.limits import Limits
 from p2p.token_bucket import TokenBucket
+from p2p.wire.ip import network_text, parse_ip
 
 RATES_MAX: Final = 4_096
 """Bound on the addresses whose rate is remembered; a full bucket is forgotten first."""
@@ -124,19 +124,13 @@ class Gate(Generic[VisitorT]):
 
 def is_loopback(ip: str) -> bool:
     """Tell whether an address is of this machine; what is no IP, such as memory, counts as one."""
-    try:
-        return _address_of(ip).is_loopback
-    except ValueError:
-        return True
+    address = parse_ip(ip)
+    return address is None or address.is_loopback
 
 
 def subnet_of(ip: str) -> str:
     """Return the /24 of an IPv4 address or the /48 of an IPv6 address, as text."""
-    address = _address_of(ip)
-    return str(ipaddress.ip_network(f"{address}/{_SUBNET_BITS[address.version]}", strict=False))
-
-
-def _address_of(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    address = ipaddress.ip_address(ip)
-    # A door for both versions shows IPv4 peers as ::ffff:a.b.c.d, all in one IPv6 network.
-    return getattr(address, "ipv4_mapped", None) or address
+    address = parse_ip(ip)
+    # What is no IP counts as loopback, and nobody asks for the subnet of that.
+    assert address is not None
+    return network_text(address, bits=_SUBNET_BITS[address.version])

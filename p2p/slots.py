@@ -7,7 +7,6 @@ to peers that one and the same peer told us of; all who told of themselves count
 Source: Heilman et al., "Eclipse Attacks on Bitcoin's Peer-to-Peer Network", 2015.
 """
 
-import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Final
 
 from p2p.dice import Dice
 from p2p.peer_store import ADDRESSES_PER_PEER_MAX, PEERS_MAX, StoredPeer
+from p2p.wire.ip import Ip, network_text, parse_ip
 from p2p.wire.multiaddr import Multiaddr
 from p2p.wire.peer_id import PeerId
 
@@ -97,7 +97,7 @@ def network_of(address: Multiaddr) -> str:
     ip = _ip_of(address)
     if ip is None:
         return str(address) if address.tcp is None else _NAMED
-    return str(ipaddress.ip_network(f"{ip}/{_NETWORK_BITS[ip.version]}", strict=False))
+    return network_text(ip, bits=_NETWORK_BITS[ip.version])
 
 
 def _place_of(peer: StoredPeer) -> tuple[str, tuple[Multiaddr, ...]]:
@@ -120,13 +120,6 @@ def _rank_of(address: Multiaddr) -> tuple[bool, str]:
     return ip is None or not ip.is_global, network_of(address)
 
 
-def _ip_of(address: Multiaddr) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _ip_of(address: Multiaddr) -> Ip | None:
     endpoint = address.tcp
-    if endpoint is None:
-        return None
-    try:
-        ip = ipaddress.ip_address(endpoint.host)
-    except ValueError:
-        return None
-    # Else all of IPv4 would be one network of IPv6.
-    return getattr(ip, "ipv4_mapped", None) or ip
+    return None if endpoint is None else parse_ip(endpoint.host)

@@ -7,12 +7,12 @@ bad score outlives the connection; a good one does not. Scores are local: no nod
 Source: github.com/libp2p/specs, gossipsub-v1.1, "Peer Scoring".
 """
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Final
 
 from p2p.gossip.parameters import ScoreParameters, TopicScore
 from p2p.gossip.score_parts import PeerStats, ScoreParts, TopicStats, judge
+from p2p.wire.ip import network_text, parse_ip
 from p2p.wire.peer_id import PeerId
 
 DECAYS_MAX: Final = 10_000
@@ -221,12 +221,9 @@ def ip_key(ip: str) -> str | None:
 
     Loopback and private addresses are shared by design, and other transports have none.
     """
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
-        return None
-    if address.is_loopback or address.is_private:
+    address = parse_ip(ip)
+    if address is None or address.is_loopback or address.is_private:
         return None
     if address.version == 4:
         return str(address)
-    return str(ipaddress.ip_network((address, _IPV6_PREFIX_BITS), strict=False))
+    return network_text(address, bits=_IPV6_PREFIX_BITS)
