@@ -14,6 +14,7 @@ STAMP := $(VENV)/installed-$(EXTRAS)
 # What npm and pip write when the peers of other languages are installed.
 JS_PEER := tests/interop/js/node_modules/.package-lock.json
 PY_PEER := tests/interop/py/.venv/installed
+EVM_PEER := benchmarks/vm_peers/.venv/installed
 
 # NODES and SECONDS mean the same everywhere, but each target has its own default.
 nodes = $(or $(NODES),$(1))
@@ -65,6 +66,13 @@ $(PY_PEER): tests/interop/py/requirements.txt
 interop: $(STAMP) $(JS_PEER) $(PY_PEER) ## our peer with js-libp2p and py-libp2p over loopback
 	$(BIN)/python -m pytest -q -n 2 -rs -m interop tests/interop
 
+# Without py-evm the benchmark of the VM leaves its rows out and says so.
+$(EVM_PEER): benchmarks/vm_peers/requirements.txt
+	$(PYTHON) -m venv benchmarks/vm_peers/.venv \
+		&& benchmarks/vm_peers/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+			-r benchmarks/vm_peers/requirements.txt \
+		&& touch $@ || echo "py-evm is not installed"
+
 simulate: $(STAMP) ## one simulated network: SEED= NODES= SECONDS= FAULTS= BYZANTINE= LATENCY=
 	$(BIN)/python -m devnet.simulator run --seed $(SEED) --nodes $(call nodes,7) \
 		--seconds $(call seconds,120) --faults $(FAULTS) \
@@ -84,10 +92,10 @@ gossip: $(STAMP) ## how far and how dear messages are, by network size: NODES=20
 mutants: $(STAMP) ## break one rule at a time and see the tests notice
 	$(BIN)/python -m tests.mutants
 
-fuzz: $(STAMP) ## random bytes against a decoder: TARGET=block SECONDS=60
+fuzz: $(STAMP) ## random bytes against a decoder, programs against both engines: TARGET=block SECONDS=60
 	$(BIN)/python -m tests.fuzz --target $(TARGET) --seconds $(call seconds,60)
 
-bench: $(STAMP) ## what a room costs: BENCH=consensus or p2p (QUICK=1 for a short run)
+bench: $(STAMP) $(if $(filter vm,$(BENCH)),$(EVM_PEER)) ## what a room costs: BENCH=consensus, p2p, vm or ledger (QUICK=1 for a short run)
 	$(BIN)/python -m benchmarks.$(BENCH) $(if $(QUICK),--quick)
 
 devnet: $(STAMP) ## nodes in one process on the real clock: NODES=4 SECONDS=10

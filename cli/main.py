@@ -11,6 +11,11 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from cli.contract import app as contract
+from cli.contract_gas import gas
+from cli.contract_testing import run_tests
+from cli.light import app as light
+from cli.node import app as node
 from cli.p2p import app as p2p
 from cli.simulate import simulate
 from cli.version import version
@@ -51,6 +56,11 @@ def root(
 
 
 app.command()(version)
+contract.command()(gas)
+contract.command("test", context_settings={"ignore_unknown_options": True})(run_tests)
+app.add_typer(contract, name="contract")
+app.add_typer(light, name="light")
+app.add_typer(node, name="node")
 app.add_typer(p2p, name="p2p")
 app.command(
     # The simulator parses its own options, --help included, so that it loads only when it is used.

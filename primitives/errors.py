@@ -10,6 +10,9 @@
         InvalidBlockError
         InvalidCommitError
         InvalidEvidenceError
+        InvalidTransactionError
+        InvalidCheckpointError
+        VmError
         StorageError
         ConfigurationError
         LocalProtocolError
@@ -84,6 +87,24 @@ class InvalidEvidenceError(HanseError):
     """Refuse evidence that does not prove a fault."""
 
     code: ClassVar[str] = "invalid_evidence"
+
+
+class InvalidTransactionError(HanseError):
+    """Refuse a transaction that breaks a rule of the ledger."""
+
+    code: ClassVar[str] = "invalid_transaction"
+
+
+class InvalidCheckpointError(HanseError):
+    """Refuse a checkpoint, or a certificate of one, that the committee did not sign."""
+
+    code: ClassVar[str] = "invalid_checkpoint"
+
+
+class VmError(HanseError):
+    """Refuse contract source or bytecode, or report that running it ended in a trap."""
+
+    code: ClassVar[str] = "vm"
 
 
 class StorageError(HanseError):

@@ -35,6 +35,15 @@ SizeBytes = NewType("SizeBytes", int)
 Grain = NewType("Grain", int)
 """An amount of the smallest unit of money, 10**-9 HANSE."""
 
+Gas = NewType("Gas", int)
+"""Work that a transaction pays for."""
+
+Height = NewType("Height", int)
+"""The number of commits since genesis, over all epochs; the version of the state after them."""
+
+Address = NewType("Address", bytes)
+"""The 32 bytes that name an account: an Ed25519 public key, or the digest that names a contract."""
+
 Digest = NewType("Digest", bytes)
 """A SHA-256 digest, 32 bytes."""
 

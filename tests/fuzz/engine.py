@@ -18,7 +18,7 @@ from tests.fuzz.mutation import mutate
 from tests.fuzz.target import Target
 
 DONE: Final = re.compile(r"Done (\d+) runs in (\d+) second")
-GRACE_S: Final = 60
+GRACE_S: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Report:
         """Show one line, and after a failure how to see it again."""
         per_second = self.executions / max(self.elapsed_s, 0.001)
         text = (
-            f"{self.target:<8} {self.engine:<7} {self.executions:>9} executions "
+            f"{self.target:<15} {self.engine:<7} {self.executions:>9} executions "
             f"{per_second:>9.0f}/s  {'ok' if self.crash is None else 'FAILED'}"
         )
         if self.crash is None:

@@ -8,7 +8,9 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["consensus", "p2p", "primitives"]):
+from tests.fuzz.rooms import rooms_of
+
+with atheris.instrument_imports(include=[*rooms_of(sys.argv[1])]):
     from tests.fuzz.targets import TARGETS
 
 from tests.fuzz.mutation import mutate

@@ -38,9 +38,11 @@ from tests.consensus.bench import PAYLOAD, Bench
 from tests.consensus.builders import Forge, phantom
 from tests.consensus.chain import Chain
 from tests.dsl.committee import context_of
+from tests.fuzz.ledger_targets import LEDGER_TARGETS
 from tests.fuzz.p2p_targets import P2P_TARGETS
 from tests.fuzz.script import STEPS_MAX, Play
 from tests.fuzz.target import Target
+from tests.fuzz.vm_targets import VM_TARGETS
 
 BENCH: Final = Bench((1,) * 4)
 CONTEXT: Final = context_of((1,) * 4)
@@ -158,5 +160,7 @@ TARGETS: Final = {
         ),
         Target("core", _run_core, (), _core_seeds()),
         *P2P_TARGETS,
+        *LEDGER_TARGETS,
+        *VM_TARGETS,
     )
 }

@@ -1,0 +1,1 @@
+"""Proof of stake: validators, share pools, delegation, slashing, rewards, epochs, committees."""

@@ -1,0 +1,1 @@
+"""The authenticated state: a versioned 16-ary sparse Merkle tree, its proofs, and snapshots."""
