@@ -10,8 +10,6 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from typing_extensions import override
-
 from consensus.block import BLOCK_VERSION, Header, payload_root, sign_block
 from consensus.commit import Commit, CommittedSubDag, commit_digest
 from node.execution.founding import compiled_contract, found_chain
@@ -26,7 +24,7 @@ from node.ledger.genesis import (
     GenesisValidator,
     chain_id_of,
 )
-from node.ledger.overlay import Overlay, StateReader
+from node.ledger.overlay import EmptyState, Overlay
 from node.ledger.parameters import LedgerParameters, LimitParameters
 from node.ledger.transaction import (
     SIGNED_TRANSACTION_CODEC,
@@ -224,17 +222,11 @@ def _load(environment: Environment, writer: Writer, town: Town) -> None:
 
 
 def _encoded_account() -> bytes:
-    overlay = Overlay(_Nothing())
+    overlay = Overlay(EmptyState())
     write_account(overlay, Address(bytes(32)), Account(balance=Grain(1)))
     (value,) = overlay.changes().values()
     assert value is not None
     return value
-
-
-class _Nothing(StateReader):
-    @override
-    def get(self, key: bytes) -> bytes | None:
-        return None
 
 
 def _key(name: str) -> PrivateKey:

@@ -16,7 +16,7 @@ from node.ledger.contract import read_code, read_contract
 from node.ledger.errors import InsufficientBalanceError
 from node.ledger.overlay import Overlay
 from node.ledger.receipt import Event
-from node.vm.engine import Engine, resolve_invocation
+from node.vm.engine import Engine, decode_arguments, find_method, resolve_invocation
 from node.vm.frame import Access, Frame
 from node.vm.limits import CALL_DEPTH_MAX
 from node.vm.meter import Meter
@@ -71,10 +71,8 @@ class ContractCalls:
             VmTrap: whatever it ended in.
         """
         entry = self._entry(contract, meter)
-        function = entry.methods.get(method)
-        if function is None:
-            raise VmTrap(Trap.NO_METHOD, message=method)
-        decoded = entry.decode_arguments(arguments, function=function)
+        function = find_method(entry.module, method)
+        decoded = decode_arguments(entry.linked, arguments, function=function)
         frame = self._frame(contract, sender=sender, value=value)
         result = self._enter(entry, function, decoded, frame=frame, meter=meter)
         return entry.encode_result(result, function=function, meter=meter)
@@ -95,7 +93,7 @@ class ContractCalls:
             if value:
                 raise VmTrap(Trap.NOT_PAYABLE, message="the contract has no init")
             return
-        decoded = entry.decode_arguments(arguments, function=function)
+        decoded = decode_arguments(entry.linked, arguments, function=function)
         frame = self._frame(contract, sender=sender, value=value)
         self._enter(entry, function, decoded, frame=frame, meter=meter)
 
@@ -106,7 +104,7 @@ class ContractCalls:
             VmTrap: whatever it ended in.
         """
         entry = self._entry(contract, meter)
-        decoded = entry.decode_arguments(arguments, function=function)
+        decoded = decode_arguments(entry.linked, arguments, function=function)
         frame = self._frame(contract, sender=contract, value=Grain(0))
         self._enter(entry, function, decoded, frame=frame, meter=meter)
 

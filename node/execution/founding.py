@@ -1,7 +1,5 @@
 """The state before the first commit: accounts, stake, the first committee, and contracts."""
 
-from typing_extensions import override
-
 from node.execution.actions import deploy
 from node.execution.contract_calls import ContractCalls
 from node.execution.deployed import init_arguments
@@ -11,7 +9,7 @@ from node.execution.warm_code import keep_warm
 from node.ledger.contract import code_digest, genesis_contract_address
 from node.ledger.errors import GenesisError
 from node.ledger.genesis import Genesis, GenesisContract, write_genesis
-from node.ledger.overlay import Overlay, StateReader
+from node.ledger.overlay import EmptyState, Overlay
 from node.ledger.staking.tables import read_committee
 from node.ledger.transaction import Deploy
 from node.vm.abi import PythonValue
@@ -24,14 +22,6 @@ from node.vm.verifier import verify
 from primitives.errors import HanseError
 from primitives.hashing import Domain, tagged_hash
 from primitives.ids import ChainId, Epoch, Grain, Height
-
-
-class EmptyState(StateReader):
-    """What is there before genesis."""
-
-    @override
-    def get(self, key: bytes) -> bytes | None:
-        return None
 
 
 def found_chain(

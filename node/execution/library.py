@@ -13,10 +13,9 @@ from node.ledger.receipt import Event
 from node.vm.gas import DYNAMIC_GAS
 from node.vm.linked import LinkedModule
 from node.vm.meter import Meter
-from node.vm.module import METHOD_KINDS, FunctionKind, decode_module
+from node.vm.module import FunctionKind, decode_module
 from node.vm.operations.storage import encode_charged
 from node.vm.shapes import Value
-from node.vm.traps import Trap, VmTrap
 from node.vm.types import TypeIndex
 from node.vm.verified import VerifiedModule
 from node.vm.verifier import verify
@@ -32,19 +31,14 @@ EventFields: TypeAlias = tuple[tuple[str, TypeIndex], ...]
 
 
 class Entry:
-    """A module with what a call from outside needs: its methods by name, and their codecs."""
+    """A module with the codecs that a call from outside needs."""
 
-    __slots__ = ("_linked", "methods", "module", "size_bytes")
+    __slots__ = ("linked", "module", "size_bytes")
 
     def __init__(self, module: VerifiedModule, *, size_bytes: int) -> None:
         self.module: Final = module
         self.size_bytes: Final = size_bytes
-        self._linked: Final = LinkedModule(module)
-        self.methods: Final = {
-            function.name: index
-            for index, function in enumerate(module.functions)
-            if function.kind in METHOD_KINDS
-        }
+        self.linked: Final = LinkedModule(module)
 
     @property
     def init(self) -> int | None:
@@ -53,19 +47,6 @@ class Entry:
             if function.kind is FunctionKind.INIT:
                 return index
         return None
-
-    def decode_arguments(self, raw: bytes, *, function: int) -> tuple[Value, ...]:
-        """Return the arguments that somebody encoded for the function.
-
-        Raises:
-            VmTrap: BAD_ARGUMENTS.
-        """
-        try:
-            arguments = self._linked.arguments_codec(function).decode(raw)
-        except VmTrap as trap:
-            raise VmTrap(Trap.BAD_ARGUMENTS, message=trap.message) from trap
-        assert isinstance(arguments, tuple)
-        return arguments
 
     def decode_event(self, event: Event, *, fields: EventFields) -> tuple[Value, ...] | None:
         """Return the values of an event that this contract emitted.
@@ -78,7 +59,7 @@ class Entry:
         index = next(place for place, known in enumerate(events) if known.name == event.name)
         if tuple((field.name, field.type) for field in events[index].fields) != fields:
             return None
-        values = self._linked.event_codec(index).decode(event.fields)
+        values = self.linked.event_codec(index).decode(event.fields)
         assert isinstance(values, tuple)
         return values
 
@@ -90,7 +71,7 @@ class Entry:
         Raises:
             VmTrap: OUT_OF_GAS; VALUE_SIZE, it is too long to leave the machine.
         """
-        codec = self._linked.codec(self.module.functions[function].result)
+        codec = self.linked.codec(self.module.functions[function].result)
         return encode_charged(meter, codec, value, rate=_RESULT)
 
 

@@ -14,7 +14,7 @@ from node.ledger.chain import ChainRecord, Supply, write_chain
 from node.ledger.committee import Seats
 from node.ledger.contract import ContractName
 from node.ledger.errors import GenesisError
-from node.ledger.overlay import Overlay
+from node.ledger.overlay import EmptyState, Overlay
 from node.ledger.parameters import LedgerParameters, check_parameters, write_parameters
 from node.ledger.staking.founding import Founder, found
 from node.ledger.staking.queries import seats_of
@@ -151,7 +151,7 @@ def first_committee(genesis: Genesis) -> Seats:
     Raises:
         ConfigurationError: one of the validators could not be one.
     """
-    return _found(Overlay(_Void()), genesis)
+    return _found(Overlay(EmptyState()), genesis)
 
 
 def write_genesis(overlay: Overlay, genesis: Genesis, *, chain_id: ChainId) -> None:
@@ -204,11 +204,3 @@ def _found(overlay: Overlay, genesis: Genesis) -> Seats:
         for validator in genesis.validators
     ]
     return seats_of(found(overlay, parameters=genesis.parameters.staking, founders=founders))
-
-
-class _Void:
-    """The state before genesis."""
-
-    def get(self, key: bytes) -> bytes | None:
-        del key
-        return None

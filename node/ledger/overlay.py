@@ -8,6 +8,8 @@ import enum
 from collections.abc import Mapping
 from typing import Final, NewType, Protocol
 
+from typing_extensions import override
+
 Mark = NewType("Mark", int)
 """A moment in the life of one overlay."""
 
@@ -18,6 +20,14 @@ class StateReader(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """Return the value of the key, None if there is none."""
         ...
+
+
+class EmptyState(StateReader):
+    """What is there before genesis."""
+
+    @override
+    def get(self, key: bytes) -> bytes | None:
+        return None
 
 
 class _Unwritten(enum.Enum):

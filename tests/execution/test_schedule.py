@@ -2,16 +2,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.execution.schedule import ScheduledCall, add_call, drop_first, due_call, waiting_count
-from node.ledger.overlay import Overlay
+from node.ledger.overlay import EmptyState, Overlay
 from primitives.ids import Address, Gas, TimestampMs
 
 CONTRACT = Address(bytes(32))
-
-
-class Nothing:
-    def get(self, key: bytes) -> bytes | None:
-        del key
-        return None
 
 
 def call_at(at_ms: int, *, function: int = 0) -> ScheduledCall:
@@ -33,21 +27,21 @@ def take_due(overlay: Overlay, now_ms: int) -> list[ScheduledCall]:
 
 
 def test_a_call_is_due_at_its_time_and_not_before() -> None:
-    overlay = Overlay(Nothing())
+    overlay = Overlay(EmptyState())
     add_call(overlay, call_at(1_000))
     assert due_call(overlay, now_ms=TimestampMs(999)) is None
     assert due_call(overlay, now_ms=TimestampMs(1_000)) == call_at(1_000)
 
 
 def test_calls_of_one_time_come_in_the_order_of_asking() -> None:
-    overlay = Overlay(Nothing())
+    overlay = Overlay(EmptyState())
     for function in range(5):
         add_call(overlay, call_at(7, function=function))
     assert [call.function for call in take_due(overlay, 7)] == [0, 1, 2, 3, 4]
 
 
 def test_an_emptied_schedule_leaves_only_its_count_in_the_state() -> None:
-    overlay = Overlay(Nothing())
+    overlay = Overlay(EmptyState())
     for at_ms in (3, 1, 2):
         add_call(overlay, call_at(at_ms))
     take_due(overlay, 3)
@@ -59,7 +53,7 @@ def test_an_emptied_schedule_leaves_only_its_count_in_the_state() -> None:
 def test_calls_come_by_time_however_they_were_added_and_taken(
     steps: list[tuple[bool, int]],
 ) -> None:
-    overlay = Overlay(Nothing())
+    overlay = Overlay(EmptyState())
     waiting: list[tuple[int, int]] = []
     for number, (adds, at_ms) in enumerate(steps):
         if adds:

@@ -11,7 +11,7 @@ from node.execution.warm_code import (
     warm_up,
 )
 from node.ledger.contract import read_code, read_contract
-from node.ledger.overlay import Overlay
+from node.ledger.overlay import EmptyState, Overlay
 from node.vm.module import decode_module
 from node.vm.verifier import verify
 from primitives.hashing import sha256
@@ -29,18 +29,12 @@ class Number(Contract):
 """
 
 
-class Nothing:
-    def get(self, key: bytes) -> bytes | None:
-        del key
-        return None
-
-
 def digest_of(number: int) -> Digest:
     return sha256(number.to_bytes(4, "big"))
 
 
 def warm_overlay(count: int, *, size_bytes: int) -> Overlay:
-    overlay = Overlay(Nothing())
+    overlay = Overlay(EmptyState())
     for number in range(count):
         warm_up(overlay, digest_of(number), size_bytes=size_bytes)
     return overlay
