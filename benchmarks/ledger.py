@@ -27,7 +27,7 @@ from node.ledger.account import Account
 from node.ledger.admission import check_signature
 from node.ledger.chain import ChainRecord
 from node.ledger.checkpoint import CHECKPOINT_CODEC, NO_CHECKPOINT
-from node.ledger.receipt import RECEIPT_CODEC, ReceiptStatus
+from node.ledger.receipt import ReceiptStatus
 from node.ledger.transaction import SIGNED_TRANSACTION_CODEC, SignedTransaction
 from node.storage.state_store import StateStore
 from node.storage.writer import Writer
@@ -137,12 +137,11 @@ def _commit(store: StateStore, writer: Writer, payload: tuple[bytes, ...]) -> Sp
     with store.view_to_execute() as view:
         outcome = apply_commit(view, commit, machine=MACHINE)
     assert outcome.draft is not None
-    receipts = [RECEIPT_CODEC.encode(receipt) for receipt in outcome.receipts]
     executed = time.process_time()
     prepared = store.prepare(
         outcome.height,
         outcome.changes,
-        receipts=receipts,
+        receipts=outcome.encoded_receipts,
         record=CHECKPOINT_CODEC.encode(outcome.draft),
     )
     computed = time.process_time()

@@ -75,6 +75,19 @@ class Codec(Generic[T]):
             raise MalformedBytesError("not the canonical encoding of its value")
         return value
 
+    def decode_own(self, raw: bytes) -> T:
+        """Return the value of bytes that `encode` made, which our own state vouches for.
+
+        It is not encoded again to compare: for an account that is two thirds of `decode`.
+
+        Raises:
+            MalformedBytesError: not a value of the type, so nobody encoded it here.
+        """
+        try:
+            return self._decoder.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedBytesError(str(error)) from error
+
 
 def _check_wire_type(value_type: Any) -> None:  # noqa: ANN401 - any type may be asked about
     """Refuse a type with a part that has no single encoding or no bounded depth."""

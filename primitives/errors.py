@@ -14,6 +14,7 @@
         InvalidCheckpointError
         VmError
         StorageError
+        TrainingError
         ConfigurationError
         LocalProtocolError
         PeerError
@@ -111,6 +112,12 @@ class StorageError(HanseError):
     """Report that something stored is missing, damaged, or could not be written."""
 
     code: ClassVar[str] = "storage"
+
+
+class TrainingError(HanseError):
+    """Stand for training, scoring or a job of a worker that cannot go on."""
+
+    code: ClassVar[str] = "training"
 
 
 class ConfigurationError(HanseError):

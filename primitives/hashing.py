@@ -46,8 +46,13 @@ class Domain(enum.Enum):
     CONTRACT_MESSAGE = "hanse/contract-message/1"
     SYSTEM_ACCOUNT = "hanse/system-account/1"
     KEY_POSSESSION = "hanse/key-possession/1"
+    MODEL_CONTENT = "hanse/model-content/1"
+    TOKENIZER_CONTENT = "hanse/tokenizer-content/1"
+    ADAPTER_START = "hanse/adapter-start/1"
     MERKLE_LEAF = "hanse/merkle-leaf/1"
     MERKLE_NODE = "hanse/merkle-node/1"
+    UPDATE_LAYOUT = "hanse/update-layout/1"
+    UPDATE_CONTENT = "hanse/update-content/1"
 
     def __init__(self, tag: str) -> None:
         tag_hash = hashlib.sha256(tag.encode("ascii")).digest()

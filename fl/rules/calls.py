@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from fl.rules.limits import IDENTITY_PERCENT_MIN
 from primitives.ids import Address, Height, Power, TimestampMs
 
 UNREGISTERED: Final = Height(0)
@@ -56,6 +57,7 @@ class CreateTask:
         clip_min: floor of later clips.
         windows: durations of the seven waiting phases in ms, in the order of `Phase`.
         guard_bounds: the greatest change of each guard measure; loss first, then classes, probes.
+        identity_percent: the most that one identity gets of the trainers' pot; the rest is burned.
     """
 
     document: bytes
@@ -70,6 +72,7 @@ class CreateTask:
     clip_min: int
     windows: tuple[int, ...]
     guard_bounds: tuple[int, ...]
+    identity_percent: int = IDENTITY_PERCENT_MIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,5 +50,10 @@ VALIDATORS_PERCENT: Final = 48
 STORAGE_PERCENT: Final = 4
 WEIGHT_PERCENT: Final = 70
 """The part of the trainers' pot that goes by weight; the rest goes by left-out gain."""
-IDENTITY_PERCENT_MAX: Final = 15
-"""The most that one identity gets of the trainers' pot, and one slot of the aggregate."""
+SLOT_PERCENT_MAX: Final = 15
+"""The most that one slot weighs in the aggregate, if there are enough slots."""
+IDENTITY_PERCENT_MIN: Final = 15
+"""The least bound that a task may set on what one identity gets of the trainers' pot; its default.
+
+Where few train, a task sets a higher one: of three that share alike, 15 % each would burn 55 %."""
+IDENTITY_PERCENT_MAX: Final = 100

@@ -9,6 +9,8 @@ from fl.rules.limits import (
     BOND_MIN,
     GRAINS_MAX,
     HASH_SIZE_BYTES,
+    IDENTITY_PERCENT_MAX,
+    IDENTITY_PERCENT_MIN,
     MEASURES_MAX,
     NORM_MAX,
     SCORE_MAX,
@@ -42,6 +44,7 @@ def create_task(number: int, call: Call, action: CreateTask) -> tuple[Task, Task
         clip_min=action.clip_min,
         windows=action.windows,
         guard_bounds=action.guard_bounds,
+        identity_percent=action.identity_percent,
     )
     task = Task(
         number=number,
@@ -124,6 +127,7 @@ def _check_terms(action: CreateTask) -> None:
         and all(WINDOW_MS_MIN <= window <= WINDOW_MS_MAX for window in windows)
         and 1 <= len(bounds) <= MEASURES_MAX
         and all(SCORE_MIN <= bound <= SCORE_MAX for bound in bounds)
+        and IDENTITY_PERCENT_MIN <= action.identity_percent <= IDENTITY_PERCENT_MAX
     )
     require(is_sound, Rule.BAD_TERMS)
 

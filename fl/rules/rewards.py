@@ -9,7 +9,6 @@ Source: Yuma's dividends and bonds, with the bonds as an average per pair of ide
 from dataclasses import dataclass
 
 from fl.rules.limits import (
-    IDENTITY_PERCENT_MAX,
     ONE,
     STORAGE_PERCENT,
     TRAINERS_PERCENT,
@@ -79,17 +78,23 @@ def smooth(average: int, sample: int) -> int:
     return average + (sample - average) // SMOOTHING
 
 
-def trainer_reward(pot: int, merit: Merit, *, gain_total: int) -> Reward:
+def trainer_reward(pot: int, merit: Merit, *, gain_total: int, percent_max: int) -> Reward:
     """Return the part of the trainers' pot that one update earns.
 
     Where nobody has a gain, weight decides alone. The cap is that of one identity, and the members
     of a cluster share it: capped one by one, seven sybils would earn more than an honest trainer.
+
+    Args:
+        pot: of all trainers.
+        merit: of the update.
+        gain_total: of all updates.
+        percent_max: the cap, as a part of the pot.
     """
     by_weight = pot * WEIGHT_PERCENT // 100 if gain_total else pot
     due = by_weight * merit.weight // ONE
     if gain_total:
         due += (pot - by_weight) * merit.gain // gain_total
-    earned = min(due, pot * IDENTITY_PERCENT_MAX // 100 // merit.sharers)
+    earned = min(due, pot * percent_max // 100 // merit.sharers)
     return Reward(earned=Grain(earned), burned=Grain(due - earned))
 
 

@@ -43,8 +43,8 @@ LEDGER OF MONEY. Every grain is in one of four places, or it has left.
     | escrow      | pot               | OpenRound: one reward                                      |
     | bond        | trainer           | SETTLE, or displaced in COMMIT by a better reputation      |
     | bond        | burned            | SETTLE: withheld, malformed, copy, replay                  |
-    | pot         | vesting           | SETTLE of a committed round: 48 % to trainers, 15 % a slot |
-    | pot         | burned            | what a slot would get above 15 %                           |
+    | pot         | vesting           | SETTLE of a committed round: 48 % to trainers              |
+    | pot         | burned            | what a slot would get above `identity_percent`             |
     | pot         | validator         | SETTLE, if any update was accepted: 48 % + 4 % for storage |
     | pot         | escrow            | last step of SETTLE: all the rest                          |
     | vesting     | trainer           | Claim, seven scored rounds later or after as long a time   |

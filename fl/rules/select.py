@@ -11,7 +11,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fl.rules.limits import IDENTITY_PERCENT_MAX, ONE, UPDATES_MAX
+from fl.rules.limits import ONE, SLOT_PERCENT_MAX, UPDATES_MAX
 from primitives.order import quantile, weighted_median
 
 
@@ -118,7 +118,7 @@ def slot_cap(slots: int) -> int:
     than the even share. With six slots or fewer that makes all of them even.
     """
     even = -(-ONE // slots)
-    return max(even, min(2 * ONE // slots, ONE * IDENTITY_PERCENT_MAX // 100))
+    return max(even, min(2 * ONE // slots, ONE * SLOT_PERCENT_MAX // 100))
 
 
 def apportion(total: int, shares: Sequence[int]) -> list[int]:

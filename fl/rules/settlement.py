@@ -166,7 +166,9 @@ def _reward(turn: Turn, update: Update) -> None:
     running, terms = turn.running, turn.task.terms
     pot = split(terms.reward).trainers
     merit = Merit(update.weight, update.gain, update.sharers)
-    reward = trainer_reward(pot, merit, gain_total=running.gain_total)
+    reward = trainer_reward(
+        pot, merit, gain_total=running.gain_total, percent_max=terms.identity_percent
+    )
     turn.running = replace(running, pot=Grain(running.pot - reward.earned - reward.burned))
     turn.burn(reward.burned)
     if reward.earned:

@@ -38,6 +38,7 @@ class Terms:
     clip_min: int
     windows: tuple[int, ...]
     guard_bounds: tuple[int, ...]
+    identity_percent: int
 
     @property
     def round_ms(self) -> int:

@@ -1,6 +1,6 @@
 """What each action does to the state once its transaction has entered and paid for its gas."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from node.execution.contract_calls import ContractCalls
 from node.execution.errors import (
@@ -9,7 +9,6 @@ from node.execution.errors import (
     ReservedAccountError,
 )
 from node.execution.evidence import punish_reported
-from node.execution.warm_code import warm_up
 from node.ledger.account import SystemAccount, transfer
 from node.ledger.contract import (
     ContractRecord,
@@ -18,13 +17,12 @@ from node.ledger.contract import (
     is_contract,
     write_contract,
 )
-from node.ledger.overlay import StateReader
+from node.ledger.overlay import Overlay, StateReader
 from node.ledger.possession import check_possession
 from node.ledger.staking.delegations import delegate, redelegate, undelegate, withdraw
 from node.ledger.staking.records import Keys
 from node.ledger.staking.validators import bond, rotate_keys, unjail
 from node.ledger.transaction import (
-    Action,
     Bond,
     Call,
     Delegate,
@@ -46,6 +44,11 @@ from primitives.errors import VmError
 from primitives.ids import Address
 
 StakingAction = Bond | Unbond | Delegate | Undelegate | Redelegate | Withdraw | Unjail | RotateKeys
+MeteredAction = Call | Deploy | Evidence | StakingAction
+"""Whatever may use more gas than it takes to enter; all but a `Transfer`."""
+
+
+_STAKE: Final = SystemAccount.STAKE.address
 
 
 class Performed:
@@ -58,7 +61,19 @@ class Performed:
         self.created = created
 
 
-def perform(calls: ContractCalls, transaction: Transaction, *, meter: Meter) -> Performed:
+def send(overlay: Overlay, transaction: Transaction, action: Transfer) -> None:
+    """Move the money of a transfer, or write nothing.
+
+    Raises:
+        InvalidTransactionError: the recipient may not or cannot have it.
+    """
+    check_recipient(overlay, action.recipient)
+    transfer(overlay, sender=transaction.sender, recipient=action.recipient, amount=action.amount)
+
+
+def perform(
+    calls: ContractCalls, transaction: Transaction, action: MeteredAction, *, meter: Meter
+) -> Performed:
     """Do what the transaction asks for; on an error the caller rolls back to its mark.
 
     Raises:
@@ -66,13 +81,8 @@ def perform(calls: ContractCalls, transaction: Transaction, *, meter: Meter) -> 
         InvalidEvidenceError: the evidence proves nothing that is punished.
         VmError: the contract trapped, or the code is none.
     """
-    action: Action = transaction.action
     sender = transaction.sender
     match action:
-        case Transfer(recipient=recipient, amount=amount):
-            check_recipient(calls.overlay, recipient)
-            transfer(calls.overlay, sender=sender, recipient=recipient, amount=amount)
-            return Performed()
         case Call():
             result = calls.call(
                 action.contract,
@@ -111,10 +121,9 @@ def deploy(
     except VmError as error:
         raise ContractCodeError(str(error)) from error
     digest = code_digest(action.code)
-    calls.library.add(digest, module, size_bytes=len(action.code))
     record = ContractRecord(digest, deployer, calls.facts.height)
     write_contract(calls.overlay, address, record, code=action.code)
-    warm_up(calls.overlay, digest, size_bytes=len(action.code))
+    calls.put_in(digest, module, size_bytes=len(action.code))
     calls.start(address, action.arguments, sender=deployer, value=action.value, meter=meter)
 
 
@@ -125,7 +134,7 @@ def check_recipient(state: StateReader, recipient: Address) -> None:
         ReservedAccountError: only the staking rules may.
         ContractRecipientError: the contract would not know of it, so nobody could get it back.
     """
-    if recipient == SystemAccount.STAKE.address:
+    if recipient == _STAKE:
         raise ReservedAccountError("money in the stake account would be nobody's stake")
     if is_contract(state, recipient):
         raise ContractRecipientError("call a payable method; a contract is not told of transfers")

@@ -20,6 +20,7 @@ from node.execution.facts import CommitFacts
 from node.execution.library import Library
 from node.execution.transactions import SignatureCheck, TransactionRunner, check_now
 from node.execution.wake_ups import run_due_calls
+from node.execution.warm_code import warm_digests
 from node.ledger.account import SystemAccount, balance_of
 from node.ledger.chain import ChainRecord, read_chain, write_chain
 from node.ledger.checkpoint import Checkpoint
@@ -27,7 +28,7 @@ from node.ledger.committee import seats_digest
 from node.ledger.fees import collect_tips, next_fee
 from node.ledger.overlay import Overlay, StateReader
 from node.ledger.parameters import read_parameters
-from node.ledger.receipt import Receipt, receipts_root
+from node.ledger.receipt import RECEIPT_CODEC, Receipt, encoded_receipts_root
 from node.ledger.staking.attendance import record_commit
 from node.ledger.staking.boundary import end_epoch
 from node.ledger.staking.queries import seats_of
@@ -60,6 +61,15 @@ class Machine:
     engine: Engine
     library: Library
     check: SignatureCheck = check_now
+
+    def recall(self, state: StateReader) -> None:
+        """Load the code that the state expects in memory; for a node that has just started.
+
+        Without it the first calls after the start load it, and nobody pays for that: it takes some
+        ten seconds if the chain is full of large contracts.
+        """
+        for digest in warm_digests(state):
+            self.engine.prepare(self.library.load(state, digest).module)
 
 
 class Closing(enum.Enum):
@@ -95,6 +105,7 @@ class CommitOutcome:
         changes: of the state, by ascending key; None means deleted.
         receipts: one for each scheduled call that ran and each payload item, in this order; the
             items of a block after too many faulty ones have one together.
+        encoded_receipts: the same receipts, as the root commits to them and the disk keeps them.
         draft: the checkpoint without its state root, None for a commit that gets none.
         next_members: the committee of the next epoch, if this commit closed one.
     """
@@ -102,6 +113,7 @@ class CommitOutcome:
     height: Height
     changes: dict[bytes, bytes | None]
     receipts: tuple[Receipt, ...]
+    encoded_receipts: tuple[bytes, ...]
     draft: Checkpoint | None
     next_members: Members | None
 
@@ -130,12 +142,14 @@ def apply_commit(state: StateReader, commit: CommitInput, *, machine: Machine) -
     _burn_what_was_given_up(overlay)
     closes = _closes(facts, chain, commit)
     members = _turn_epoch(overlay, facts) if closes else None
-    draft = _draft(facts, chain, commit, receipts=receipts, members=members)
+    encoded = tuple(map(RECEIPT_CODEC.encode, receipts))
+    draft = _draft(facts, chain, commit, receipts=encoded, members=members)
     _close_commit(overlay, facts, commit, runner=runner, draft=draft)
     return CommitOutcome(
         height=Height(facts.height + 1),
-        changes=dict(overlay.changes()),
+        changes=overlay.changes(),
         receipts=tuple(receipts),
+        encoded_receipts=encoded,
         draft=draft,
         next_members=members,
     )
@@ -217,7 +231,7 @@ def _draft(
     chain: ChainRecord,
     commit: CommitInput,
     *,
-    receipts: list[Receipt],
+    receipts: tuple[bytes, ...],
     members: Members | None,
 ) -> Checkpoint | None:
     # An idle chain commits several times a second; signatures for nothing would be its only load.
@@ -232,7 +246,7 @@ def _draft(
         commit_digest=commit.sub_dag.digest,
         timestamp_ms=facts.time_ms,
         state_root=NO_ROOT,
-        receipts_root=receipts_root(receipts),
+        receipts_root=encoded_receipts_root(receipts),
         previous=commit.last_checkpoint,
         next_committee=None if members is None else seats_digest(seats_of(members)),
     )

@@ -23,6 +23,7 @@ from node.vm.meter import Meter
 from node.vm.module import FunctionKind, InterfaceMethod
 from node.vm.shapes import Value
 from node.vm.traps import Trap, VmTrap
+from node.vm.verified import VerifiedModule
 from primitives.ids import Address, Digest, Grain
 
 EVENTS_BYTES_MAX: Final = 1_048_576
@@ -54,6 +55,11 @@ class ContractCalls:
         self._events_bytes = 0
         self._loaded: list[tuple[Digest, int]] = []
         self._stack: list[Address] = []
+
+    def put_in(self, digest: Digest, module: VerifiedModule, *, size_bytes: int) -> None:
+        """Make code that a deployment paid for ready to be called."""
+        self._engine.prepare(self.library.add(digest, module, size_bytes=size_bytes).module)
+        warm_up(self.overlay, digest, size_bytes=size_bytes)
 
     def call(
         self,
@@ -191,6 +197,7 @@ class ContractCalls:
             meter.charge(size_bytes * LOAD_GAS_PER_BYTE)
             warm_up(self.overlay, digest, size_bytes=size_bytes)
             self._loaded.append((digest, size_bytes))
+            self._engine.prepare(self.library.load(self.overlay, digest).module)
         return self.library.load(self.overlay, digest)
 
     def _frame(

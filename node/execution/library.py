@@ -1,16 +1,24 @@
 """Verified modules by the digest of their code, so that decoding and verifying is done once.
 
 A cache and nothing else: what is in it changes how long a call takes, never its gas or its result.
+Threads may share one without a lock, as they may share a `Shelf`.
 """
 
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Final, TypeAlias
 
-from node.execution.warm_code import WARM_BYTES_MAX, WARM_COUNT_MAX, WarmCode
+from node.execution.warm_code import (
+    FOUNDED_COUNT_MAX,
+    WARM_BYTES_MAX,
+    WARM_COUNT_MAX,
+    WarmCode,
+)
 from node.ledger.contract import read_code, read_contract
 from node.ledger.overlay import StateReader
 from node.ledger.receipt import Event
 from node.vm.gas import DYNAMIC_GAS
+from node.vm.limits import MODULE_BYTES_MAX
 from node.vm.linked import LinkedModule
 from node.vm.meter import Meter
 from node.vm.module import FunctionKind, decode_module
@@ -21,8 +29,8 @@ from node.vm.verified import VerifiedModule
 from node.vm.verifier import verify
 from primitives.ids import Address, Digest
 
-MODULES_MAX: Final = 2 * WARM_COUNT_MAX
-LIBRARY_BYTES_MAX: Final = 2 * WARM_BYTES_MAX
+MODULES_MAX: Final = 2 * WARM_COUNT_MAX + FOUNDED_COUNT_MAX
+LIBRARY_BYTES_MAX: Final = 2 * WARM_BYTES_MAX + FOUNDED_COUNT_MAX * MODULE_BYTES_MAX
 """Of code; more than what is warm, so that who drives warm code out has paid for loading as much
 again, and since views of old states load code that is not."""
 
@@ -76,18 +84,18 @@ class Entry:
 
 
 class Library:
-    """The modules of the contracts that were called last.
+    """The modules of the contracts that were called last."""
 
-    Attributes:
-        size_bytes: of the code of all of them.
-    """
-
-    __slots__ = ("_entries", "size_bytes", "warm")
+    __slots__ = ("_entries", "warm")
 
     def __init__(self) -> None:
         self._entries: OrderedDict[Digest, Entry] = OrderedDict()
-        self.size_bytes = 0
         self.warm: Final = WarmCode()
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the size of the code of all of them."""
+        return sum(entry.size_bytes for entry in list(self._entries.values()))
 
     def at(self, state: StateReader, address: Address) -> Entry | None:
         """Return the contract at the address, None if there is none."""
@@ -100,17 +108,19 @@ class Library:
         if entry is None:
             code = read_code(state, digest)
             return self.add(digest, verify(decode_module(code)), size_bytes=len(code))
-        self._entries.move_to_end(digest)
+        self._touch(digest)
         return entry
 
     def add(self, digest: Digest, module: VerifiedModule, *, size_bytes: int) -> Entry:
         """Keep a module that was verified; those that were not called for longest go."""
-        known = self._entries.pop(digest, None)
-        # The engine keeps what it made of a module under the module, so the same one stays.
-        entry = known or Entry(module, size_bytes=size_bytes)
-        self._entries[digest] = entry
-        self.size_bytes += 0 if known else size_bytes
+        # The engine keeps what it made of a module under the module, so the first one stays.
+        entry = self._entries.setdefault(digest, Entry(module, size_bytes=size_bytes))
+        self._touch(digest)
         while len(self._entries) > MODULES_MAX or self.size_bytes > LIBRARY_BYTES_MAX:
-            _, gone = self._entries.popitem(last=False)
-            self.size_bytes -= gone.size_bytes
+            self._entries.popitem(last=False)
         return entry
+
+    def _touch(self, digest: Digest) -> None:
+        # Another thread may have taken it out since; it is as good as before.
+        with suppress(KeyError):
+            self._entries.move_to_end(digest)

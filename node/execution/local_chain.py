@@ -28,6 +28,7 @@ from node.ledger.genesis import (
     GenesisContract,
     GenesisValidator,
     chain_id_of,
+    read_genesis,
 )
 from node.ledger.overlay import StateReader
 from node.ledger.parameters import LedgerParameters
@@ -44,7 +45,7 @@ from node.ledger.transaction import (
     sign_transaction,
 )
 from node.vm.abi import PythonValue
-from node.vm.engine import Engine, FastTier
+from node.vm.engine import Engine, FastTier, Translation
 from node.vm.lang.compiler import compile_contract
 from node.vm.module import decode_module, encode_module
 from primitives.errors import VmError
@@ -129,7 +130,8 @@ class LocalChain:
         parameters: LedgerParameters | None = None,
         contracts: Sequence[GenesisContract] = (),
     ) -> None:
-        self.machine = Machine(engine=engine or FastTier(), library=Library())
+        fast = FastTier(translation=Translation.ON_CALL)
+        self.machine = Machine(engine=engine or fast, library=Library())
         self._read_source = read_source
         agreed = parameters or LedgerParameters(
             staking=StakingParameters(
@@ -140,9 +142,11 @@ class LocalChain:
                 delegation_min=Grain(1),
             )
         )
-        genesis = _genesis(agreed, validators, tuple(contracts))
+        self.genesis_file: Final = GENESIS_CODEC.encode(
+            _genesis(agreed, validators, tuple(contracts))
+        )
+        genesis = read_genesis(self.genesis_file)
         self._founded = {contract.name: contract.code for contract in contracts}
-        self.genesis_file: Final = GENESIS_CODEC.encode(genesis)
         self.chain_id: Final = chain_id_of(self.genesis_file)
         changes = found_chain(
             genesis,

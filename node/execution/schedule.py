@@ -83,7 +83,7 @@ def due_call(state: StateReader, *, now_ms: TimestampMs) -> ScheduledCall | None
         return None
     raw = state.get(_CALL + first[_WORD:])
     assert raw is not None, "every entry of the schedule has its call"
-    return _CALL_CODEC.decode(raw)
+    return _CALL_CODEC.decode_own(raw)
 
 
 def drop_first(overlay: Overlay) -> None:
@@ -135,7 +135,7 @@ def _read_slot(state: StateReader, slot: int) -> bytes:
 
 def _read_count(state: StateReader) -> _Count:
     raw = state.get(_COUNT_KEY)
-    return _Count() if raw is None else _COUNT_CODEC.decode(raw)
+    return _Count() if raw is None else _COUNT_CODEC.decode_own(raw)
 
 
 def _write_count(overlay: Overlay, count: _Count) -> None:

@@ -9,20 +9,19 @@ the author of a block gets a few faulty items looked at, and the rest of its blo
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from node.execution.actions import perform
+from node.execution.actions import MeteredAction, perform, send
 from node.execution.contract_calls import ContractCalls
 from node.execution.errors import CommitGasError, FaultyBlockError
 from node.execution.facts import CommitFacts
 from node.execution.library import Library
 from node.execution.penalties import carry_out_penalties
+from node.execution.read_ahead import READ_AHEAD_ITEMS, Item, read_ahead
 from node.ledger.account import Account, read_account
 from node.ledger.admission import (
     EntryContext,
     NonceRule,
     check_entry,
     check_signature,
-    intrinsic_gas,
-    read_transaction,
 )
 from node.ledger.errors import (
     EntryError,
@@ -36,10 +35,15 @@ from node.ledger.errors import (
     UnknownActionError,
     WrongChainError,
 )
-from node.ledger.fees import GasPrice, prepay, price_of, settle
+from node.ledger.fees import FeePaid, GasPrice, fee_of, prepay, price_of, settle
 from node.ledger.overlay import Overlay
 from node.ledger.receipt import TRAP_LENGTH_MAX, Receipt, ReceiptStatus
-from node.ledger.transaction import SignedTransaction, Transaction, transaction_id
+from node.ledger.transaction import (
+    SignedTransaction,
+    Transaction,
+    Transfer,
+    encoded_transaction_id,
+)
 from node.vm.engine import Engine
 from node.vm.meter import Meter
 from node.vm.traps import VmTrap
@@ -126,18 +130,18 @@ class TransactionRunner:
         """
         receipts: list[Receipt] = []
         faults = 0
-        for raw in payload:
-            if faults == FAULTS_MAX:
-                left = len(payload) - len(receipts)
-                receipts.append(_refusal(name, FaultyBlockError(actual=faults, limit=left)))
-                break
-            try:
-                transaction = self._admit(raw)
-            except EntryError as error:
-                faults += isinstance(error, _FAULTS)
-                receipts.append(_refusal(raw, error))
-            else:
-                receipts.append(self._execute(transaction, size_bytes=len(raw)))
+        for start in range(0, len(payload), READ_AHEAD_ITEMS):
+            items = payload[start : start + READ_AHEAD_ITEMS]
+            for item in read_ahead(self._overlay, items, limits=self._limits):
+                if faults == FAULTS_MAX:
+                    left = len(payload) - len(receipts)
+                    receipts.append(_refusal(name, FaultyBlockError(actual=faults, limit=left)))
+                    return receipts
+                try:
+                    receipts.append(self._run(item))
+                except EntryError as error:
+                    faults += isinstance(error, _FAULTS)
+                    receipts.append(_refusal(item.raw, error))
         return receipts
 
     def calls(self) -> ContractCalls:
@@ -151,41 +155,72 @@ class TransactionRunner:
         self.gas_used = Gas(self.gas_used + gas)
         self._gas_left -= gas
 
-    def _admit(self, raw: bytes) -> Transaction:
-        signed = read_transaction(raw, limits=self._limits)
+    def _run(self, item: Item) -> Receipt:
+        """Let a transaction enter and execute it.
+
+        Raises:
+            EntryError: it may not enter; nothing is written.
+        """
+        signed = item.transaction()
         transaction = signed.transaction
         account = read_account(self._overlay, transaction.sender)
-        check_entry(transaction, size_bytes=len(raw), account=account, context=self._entry)
+        intrinsic = check_entry(
+            transaction, size_bytes=len(item.raw), account=account, context=self._entry
+        )
         if transaction.gas_limit > self._gas_left:
             raise CommitGasError(actual=transaction.gas_limit, limit=self._gas_left)
         self._check(signed, account)
-        return transaction
+        name = encoded_transaction_id(item.raw)
+        action = transaction.action
+        if isinstance(action, Transfer):
+            return self._transfer(transaction, action, name=name, account=account, gas=intrinsic)
+        return self._execute(transaction, action, name=name, account=account, intrinsic=intrinsic)
 
-    def _execute(self, transaction: Transaction, *, size_bytes: int) -> Receipt:
+    def _transfer(
+        self,
+        transaction: Transaction,
+        action: Transfer,
+        *,
+        name: Digest,
+        account: Account,
+        gas: Gas,
+    ) -> Receipt:
+        """Execute what happens most: it runs no code, so it buys the gas that it uses."""
         price = price_of(transaction, base_fee=self._facts.base_fee)
-        prepay(self._overlay, transaction, price=price)
-        intrinsic = intrinsic_gas(transaction.action, size_bytes=size_bytes)
-        meter = Meter(transaction.gas_limit - intrinsic)
+        prepay(self._overlay, transaction, account=account, gas=gas, price=price)
+        fee = self._collect(gas, fee_of(gas, price=price))
+        try:
+            send(self._overlay, transaction, action)
+        except InvalidTransactionError as error:
+            return _failure(name, error, gas_used=gas, fee=fee)
+        return Receipt(transaction_id=name, status=ReceiptStatus.DONE, gas_used=gas, fee=fee)
+
+    def _execute(
+        self,
+        transaction: Transaction,
+        action: MeteredAction,
+        *,
+        name: Digest,
+        account: Account,
+        intrinsic: Gas,
+    ) -> Receipt:
+        price = price_of(transaction, base_fee=self._facts.base_fee)
+        limit = transaction.gas_limit
+        prepay(self._overlay, transaction, account=account, gas=limit, price=price)
+        meter = Meter(limit - intrinsic)
         calls = self.calls()
         mark = self._overlay.mark()
         try:
-            performed = perform(calls, transaction, meter=meter)
+            performed = perform(calls, transaction, action, meter=meter)
         except (InvalidTransactionError, InvalidEvidenceError, VmError) as error:
             self._overlay.rollback(mark)
             calls.keep_loaded()
             fee, gas_used = self._settle(transaction, price, meter)
-            return Receipt(
-                transaction_id=transaction_id(transaction),
-                status=ReceiptStatus.FAILED,
-                code=failure_code(error),
-                gas_used=gas_used,
-                fee=fee,
-                trap=failure_text(error),
-            )
+            return _failure(name, error, gas_used=gas_used, fee=fee)
         carry_out_penalties(calls)
         fee, gas_used = self._settle(transaction, price, meter)
         return Receipt(
-            transaction_id=transaction_id(transaction),
+            transaction_id=name,
             status=ReceiptStatus.DONE,
             gas_used=gas_used,
             fee=fee,
@@ -197,10 +232,14 @@ class TransactionRunner:
     def _settle(self, transaction: Transaction, price: GasPrice, meter: Meter) -> tuple[Grain, Gas]:
         gas_used = Gas(transaction.gas_limit - meter.gas)
         paid = settle(self._overlay, transaction, price=price, gas_used=gas_used)
+        return self._collect(gas_used, paid), gas_used
+
+    def _collect(self, gas_used: Gas, paid: FeePaid) -> Grain:
+        """Count what a transaction used and paid; return its whole fee."""
         self.burned = Grain(self.burned + paid.burned)
         self.tips = Grain(self.tips + paid.tip)
         self.spend(gas_used)
-        return paid.total, gas_used
+        return paid.total
 
 
 def failure_code(error: HanseError) -> str:
@@ -221,6 +260,17 @@ def failure_text(error: HanseError) -> str:
             return ""
         cause = cause.__cause__
     return _shorten(str(error))
+
+
+def _failure(name: Digest, error: HanseError, *, gas_used: Gas, fee: Grain) -> Receipt:
+    return Receipt(
+        transaction_id=name,
+        status=ReceiptStatus.FAILED,
+        code=failure_code(error),
+        gas_used=gas_used,
+        fee=fee,
+        trap=failure_text(error),
+    )
 
 
 def _refusal(raw: bytes, error: EntryError) -> Receipt:

@@ -1,10 +1,11 @@
 """The code that was loaded last, as the chain agrees: who calls other code pays for loading it.
 
-Decoding and verifying a module takes 4 to 7 us for each byte, a thousand times what a short call
-may cost. A node keeps modules in memory, but what is in one node's memory must not change gas. So
-the state names the code that every node is expected to keep: a call of it is free of this charge, a
-call of any other pays for the load and puts it in, and what came in first goes when there is no
-room. The code of genesis stays for ever, or whoever deploys enough could make the standard
+Decoding, verifying and translating a module takes 4 to 9 us for each byte, a thousand times what a
+short call may cost, and all of it is done when it is paid for: at the deployment or the load, never
+by a later call. A node keeps modules in memory, but what is in one node's memory must not change
+gas. So the state names the code that every node is expected to keep: a call of it is free of this
+charge, a call of any other pays for the load and puts it in, and what came in first goes when there
+is no room. The code of genesis stays for ever, or whoever deploys enough could make the standard
 contracts dear for everybody and starve the calls that they scheduled.
 """
 
@@ -56,6 +57,11 @@ class WarmCode:
         return digest in read[2]
 
 
+def warm_digests(state: StateReader) -> tuple[Digest, ...]:
+    """Return what every node is expected to have in memory, for one that has just started."""
+    return tuple(loaded.digest for key in (_FOUNDED_KEY, _WARM_KEY) for loaded in _list(state, key))
+
+
 def warm_up(overlay: Overlay, digest: Digest, *, size_bytes: int) -> None:
     """Put code in; the code that came in first goes if there is no room."""
     loaded = [other for other in _list(overlay, _WARM_KEY) if other.digest != digest]
@@ -76,4 +82,4 @@ def keep_warm(overlay: Overlay, digest: Digest, *, size_bytes: int) -> None:
 
 def _list(state: StateReader, key: bytes) -> tuple[_Loaded, ...]:
     raw = state.get(key)
-    return () if raw is None else _CODEC.decode(raw)
+    return () if raw is None else _CODEC.decode_own(raw)

@@ -76,15 +76,15 @@ def account_key(address: Address) -> bytes:
 def read_account(state: StateReader, address: Address) -> Account:
     """Return the account; an address that nobody used has an empty one."""
     raw = state.get(_ROOM + address)
-    return EMPTY_ACCOUNT if raw is None else ACCOUNT_CODEC.decode(raw)
+    return EMPTY_ACCOUNT if raw is None else ACCOUNT_CODEC.decode_own(raw)
 
 
 def write_account(overlay: Overlay, address: Address, account: Account) -> None:
     """Store the account; an empty one leaves the state."""
-    if account == EMPTY_ACCOUNT:
-        overlay.delete(_ROOM + address)
-    else:
+    if account.nonce or account.balance:
         overlay.put(_ROOM + address, ACCOUNT_CODEC.encode(account))
+    else:
+        overlay.delete(_ROOM + address)
 
 
 def balance_of(state: StateReader, address: Address) -> Grain:

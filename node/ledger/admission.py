@@ -116,8 +116,8 @@ def read_transaction(raw: bytes, *, limits: LimitParameters) -> SignedTransactio
 
 def check_entry(
     transaction: Transaction, *, size_bytes: int, account: Account, context: EntryContext
-) -> None:
-    """Check every entry rule but the signature.
+) -> Gas:
+    """Check every entry rule but the signature; return the intrinsic gas.
 
     The size is that of the signed transaction, the account that of the sender.
 
@@ -127,12 +127,13 @@ def check_entry(
     if transaction.chain_id != context.chain_id:
         raise WrongChainError
     _check_time(transaction, context)
-    _check_gas(transaction, size_bytes, context)
+    intrinsic = _check_gas(transaction, size_bytes, context)
     _check_action(transaction.action)
     _check_nonce(transaction.nonce, next_nonce=account.nonce, rule=context.nonce_rule)
     cost = greatest_cost(transaction)
     if account.balance < cost:
         raise UnaffordableError(actual=account.balance, limit=cost)
+    return intrinsic
 
 
 def check_signature(signed: SignedTransaction, *, account: Account) -> None:
@@ -198,7 +199,7 @@ def _check_time(transaction: Transaction, context: EntryContext) -> None:
         raise ValidityHorizonError(actual=transaction.valid_until, limit=horizon_ms)
 
 
-def _check_gas(transaction: Transaction, size_bytes: int, context: EntryContext) -> None:
+def _check_gas(transaction: Transaction, size_bytes: int, context: EntryContext) -> Gas:
     gas_limit, gas_max = transaction.gas_limit, context.limits.transaction_gas_max
     if gas_limit > gas_max:
         raise GasLimitError(actual=gas_limit, limit=gas_max)
@@ -209,11 +210,14 @@ def _check_gas(transaction: Transaction, size_bytes: int, context: EntryContext)
         raise FeeTooLowError(actual=transaction.fee_per_gas_max, limit=context.base_fee)
     if transaction.tip_per_gas > transaction.fee_per_gas_max:
         raise TipAboveFeeError(actual=transaction.tip_per_gas, limit=transaction.fee_per_gas_max)
+    return gas_min
 
 
 def _check_action(action: Action) -> None:
     match action:
-        case Deploy() | Call() | Unjail() | RotateKeys() | Evidence() | Withdraw():
+        case Transfer(amount=amount) | Delegate(amount=amount) if amount:
+            return
+        case Call() | Deploy() | Unjail() | RotateKeys() | Evidence() | Withdraw():
             return
         case Bond(commission_bp=share) if share > COMMISSION_WHOLE:
             raise AmountRangeError(actual=share, limit=COMMISSION_WHOLE)
@@ -224,9 +228,11 @@ def _check_action(action: Action) -> None:
 
 
 def _check_nonce(nonce: int, *, next_nonce: int, rule: NonceRule) -> None:
+    if nonce == next_nonce:
+        return
     if nonce < next_nonce:
         raise ReplayedNonceError(actual=nonce, limit=next_nonce)
-    if rule is NonceRule.NEXT and nonce > next_nonce:
+    if rule is NonceRule.NEXT:
         raise NonceGapError(actual=nonce, limit=next_nonce)
     if nonce >= next_nonce + NONCE_WINDOW:
         raise NonceWindowError(actual=nonce, limit=next_nonce + NONCE_WINDOW)

@@ -74,7 +74,7 @@ def read_chain(state: StateReader) -> ChainRecord:
     """Return the record of a state that has a genesis."""
     raw = state.get(CHAIN_KEY)
     assert raw is not None, "a state without a chain record has no genesis"
-    return CHAIN_CODEC.decode(raw)
+    return CHAIN_CODEC.decode_own(raw)
 
 
 def write_chain(overlay: Overlay, record: ChainRecord) -> None:

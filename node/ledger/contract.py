@@ -71,10 +71,15 @@ def storage_key(contract: Address, slot: bytes) -> bytes:
     return _STORAGE + contract + slot
 
 
+def contract_key(address: Address) -> bytes:
+    """Return where the record of a contract stands in the state."""
+    return _CONTRACT + address
+
+
 def read_contract(state: StateReader, address: Address) -> ContractRecord | None:
     """Return the record of the contract at the address, None if there is none."""
     raw = state.get(_CONTRACT + address)
-    return None if raw is None else CONTRACT_CODEC.decode(raw)
+    return None if raw is None else CONTRACT_CODEC.decode_own(raw)
 
 
 def is_founded(state: StateReader, address: Address) -> bool:

@@ -9,9 +9,9 @@ Money that is paid for gas in advance is in nobody's account until `settle`: at 
 all of it is refunded, burned or in the pot. Source: EIP-1559, in integers.
 """
 
-from dataclasses import dataclass
+import msgspec
 
-from node.ledger.account import Account, SystemAccount, credit, read_account, write_account
+from node.ledger.account import Account, SystemAccount, credit, write_account
 from node.ledger.errors import UnaffordableError
 from node.ledger.overlay import Overlay
 from node.ledger.parameters import FeeParameters
@@ -20,8 +20,7 @@ from node.ledger.wire import INT63_MAX
 from primitives.ids import Gas, Grain
 
 
-@dataclass(frozen=True, slots=True)
-class GasPrice:
+class GasPrice(msgspec.Struct, frozen=True, gc=False):
     """What one gas of one transaction costs in one commit."""
 
     burned_per_gas: Grain
@@ -33,8 +32,7 @@ class GasPrice:
         return Grain(self.burned_per_gas + self.tip_per_gas)
 
 
-@dataclass(frozen=True, slots=True)
-class FeePaid:
+class FeePaid(msgspec.Struct, frozen=True, gc=False):
     """Where the fee of one transaction went."""
 
     burned: Grain
@@ -65,17 +63,20 @@ def price_of(transaction: Transaction, *, base_fee: Grain) -> GasPrice:
     """Return the price for a transaction whose greatest fee covers the base fee."""
     left = Grain(transaction.fee_per_gas_max - base_fee)
     assert left >= 0, "the entry rules refuse a fee below the base fee"
-    return GasPrice(burned_per_gas=base_fee, tip_per_gas=min(transaction.tip_per_gas, left))
+    return GasPrice(base_fee, min(transaction.tip_per_gas, left))
 
 
-def prepay(overlay: Overlay, transaction: Transaction, *, price: GasPrice) -> None:
-    """Take the fee for the whole gas limit and count the nonce, in one write.
+def prepay(
+    overlay: Overlay, transaction: Transaction, *, account: Account, gas: Gas, price: GasPrice
+) -> None:
+    """Take the fee for the gas, all that the transaction may use, and count the nonce: one write.
+
+    The account is that of the sender.
 
     Raises:
         UnaffordableError: the sender does not hold as much; nothing is written.
     """
-    account = read_account(overlay, transaction.sender)
-    cost = transaction.gas_limit * price.per_gas
+    cost = gas * price.per_gas
     if account.balance < cost:
         raise UnaffordableError(actual=account.balance, limit=cost)
     left = Account(nonce=account.nonce + 1, balance=Grain(account.balance - cost))
@@ -85,14 +86,17 @@ def prepay(overlay: Overlay, transaction: Transaction, *, price: GasPrice) -> No
 def settle(
     overlay: Overlay, transaction: Transaction, *, price: GasPrice, gas_used: Gas
 ) -> FeePaid:
-    """Give back the gas that was paid for and not used; return what is still to be collected."""
+    """Give back what a whole gas limit cost and was not used; return what is to be collected."""
     assert 0 <= gas_used <= transaction.gas_limit, "execution stops at the gas limit"
     refund = Grain((transaction.gas_limit - gas_used) * price.per_gas)
     if refund:
         credit(overlay, transaction.sender, refund)
-    return FeePaid(
-        burned=Grain(gas_used * price.burned_per_gas), tip=Grain(gas_used * price.tip_per_gas)
-    )
+    return fee_of(gas_used, price=price)
+
+
+def fee_of(gas_used: Gas, *, price: GasPrice) -> FeePaid:
+    """Return the fee for gas that was used."""
+    return FeePaid(Grain(gas_used * price.burned_per_gas), Grain(gas_used * price.tip_per_gas))
 
 
 def collect_tips(overlay: Overlay, tips: Grain) -> None:

@@ -5,7 +5,6 @@ mark before it starts; a failure rolls back to the mark, so a failed transition 
 """
 
 import enum
-from collections.abc import Mapping
 from typing import Final, NewType, Protocol
 
 from typing_extensions import override
@@ -30,44 +29,43 @@ class EmptyState(StateReader):
         return None
 
 
-class _Unwritten(enum.Enum):
-    UNWRITTEN = enum.auto()
+class _Unknown(enum.Enum):
+    UNKNOWN = enum.auto()
 
 
-_UNWRITTEN: Final = _Unwritten.UNWRITTEN
+_UNKNOWN: Final = _Unknown.UNKNOWN
 
 
 class Overlay:
     """Collect the writes of one commit over the state below; itself a `StateReader`."""
 
-    __slots__ = ("_below", "_read", "_undo", "_written")
+    __slots__ = ("_below", "_now", "_read", "_undo")
 
     def __init__(self, below: StateReader) -> None:
         self._below = below
+        self._now: dict[bytes, bytes | None] = {}
         self._read: dict[bytes, bytes | None] = {}
-        self._written: dict[bytes, bytes | None] = {}
-        self._undo: list[tuple[bytes, bytes | _Unwritten | None]] = []
+        self._undo: list[tuple[bytes, bytes | _Unknown | None]] = []
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of the key as the writes so far left it, None if there is none."""
-        value = self._written.get(key, _UNWRITTEN)
-        if value is not _UNWRITTEN:
-            return value
-        if key in self._read:
-            return self._read[key]
-        below = self._below.get(key)
-        self._read[key] = below
-        return below
+        # What was read and what was written stand together, so that most reads are one lookup.
+        value = self._now.get(key, _UNKNOWN)
+        if value is _UNKNOWN:
+            value = self._now[key] = self._read[key] = self._below.get(key)
+        return value
 
     def put(self, key: bytes, value: bytes) -> None:
         """Give the key a value."""
-        self._undo.append((key, self._written.get(key, _UNWRITTEN)))
-        self._written[key] = value
+        now = self._now
+        self._undo.append((key, now.get(key, _UNKNOWN)))
+        now[key] = value
 
     def delete(self, key: bytes) -> None:
         """Take the value of the key away; harmless where there is none."""
-        self._undo.append((key, self._written.get(key, _UNWRITTEN)))
-        self._written[key] = None
+        now = self._now
+        self._undo.append((key, now.get(key, _UNKNOWN)))
+        now[key] = None
 
     def mark(self) -> Mark:
         """Return the present moment, to roll back to."""
@@ -76,21 +74,23 @@ class Overlay:
     def rollback(self, mark: Mark) -> None:
         """Undo every write since the mark, newest first."""
         undo = self._undo
-        written = self._written
+        now = self._now
         while len(undo) > mark:
             key, before = undo.pop()
-            if before is _UNWRITTEN:
-                del written[key]
+            if before is _UNKNOWN:
+                del now[key]
             else:
-                written[key] = before
+                now[key] = before
 
-    def changes(self) -> Mapping[bytes, bytes | None]:
+    def changes(self) -> dict[bytes, bytes | None]:
         """Return what differs from the state below, by ascending key; None means deleted."""
-        return {
-            key: value
-            for key, value in sorted(self._written.items())
-            if value != self._below_value(key)
-        }
-
-    def _below_value(self, key: bytes) -> bytes | None:
-        return self._read[key] if key in self._read else self._below.get(key)
+        now, read = self._now, self._read
+        changed: list[bytes] = []
+        for key, value in now.items():
+            before = read.get(key, _UNKNOWN)
+            if before is _UNKNOWN:
+                before = self._below.get(key)
+            if value != before:
+                changed.append(key)
+        changed.sort()
+        return {key: now[key] for key in changed}

@@ -119,7 +119,7 @@ def read_parameters(state: StateReader) -> LedgerParameters:
     """Return the parameters that genesis wrote."""
     raw = state.get(_PARAMETERS_KEY)
     assert raw is not None, "a state without parameters has no genesis"
-    return PARAMETERS_CODEC.decode(raw)
+    return PARAMETERS_CODEC.decode_own(raw)
 
 
 def write_parameters(overlay: Overlay, parameters: LedgerParameters) -> None:

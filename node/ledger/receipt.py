@@ -41,7 +41,7 @@ class ReceiptStatus(enum.IntEnum):
     """It broke an entry rule: nothing changed."""
 
 
-class Event(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Event(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """What a contract told the world.
 
     Args:
@@ -54,7 +54,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class Receipt(
-    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True, gc=False
 ):
     """The outcome of one transaction.
 
@@ -95,8 +95,12 @@ RECEIPT_PROOF_CODEC: Codec[ReceiptProof] = Codec(
 
 def receipts_root(receipts: Sequence[Receipt]) -> Digest:
     """Return the root over the receipts of a commit, in the order of execution."""
-    leaves = [RECEIPT_CODEC.encode(receipt) for receipt in receipts]
-    return merkle_root(leaves, leaf=Domain.RECEIPT_LEAF, node=Domain.RECEIPT_NODE)
+    return encoded_receipts_root([RECEIPT_CODEC.encode(receipt) for receipt in receipts])
+
+
+def encoded_receipts_root(receipts: Sequence[bytes]) -> Digest:
+    """Return `receipts_root` of receipts that are encoded already."""
+    return merkle_root(receipts, leaf=Domain.RECEIPT_LEAF, node=Domain.RECEIPT_NODE)
 
 
 def prove_receipt(receipts: Sequence[Receipt], index: int) -> ReceiptProof:

@@ -32,6 +32,10 @@ CODE_BYTES_MAX: Final = 32_768
 ARGUMENTS_BYTES_MAX: Final = 61_440
 EVIDENCE_BYTES_MAX: Final = 61_440
 METHOD_LENGTH_MAX: Final = 64
+_PAIR_SIZE_BYTES: Final = 1
+_SIGNATURE_SIZE_BYTES: Final = 66
+"""Around the transaction on the wire: the head of a pair, and 64 bytes with their own head."""
+
 COMMISSION_WHOLE: Final = 10_000
 """Commission is in parts of ten thousand."""
 
@@ -41,7 +45,9 @@ EvidenceBytes = Annotated[bytes, msgspec.Meta(max_length=EVIDENCE_BYTES_MAX)]
 MethodName = Annotated[str, msgspec.Meta(max_length=METHOD_LENGTH_MAX)]
 
 
-class Transfer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=0):
+class Transfer(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False, tag=0
+):
     """Give money to an address."""
 
     recipient: AddressField
@@ -57,7 +63,13 @@ class Deploy(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 class Call(
-    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True, tag=2
+    msgspec.Struct,
+    frozen=True,
+    array_like=True,
+    forbid_unknown_fields=True,
+    kw_only=True,
+    gc=False,
+    tag=2,
 ):
     """Run a method of a contract and send it money."""
 
@@ -168,7 +180,7 @@ ACTION_COUNT: Final = 12
 
 
 class Transaction(
-    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True, gc=False
 ):
     """What the sender signs.
 
@@ -190,7 +202,9 @@ class Transaction(
     action: Action
 
 
-class SignedTransaction(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class SignedTransaction(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False
+):
     """A transaction as it travels."""
 
     transaction: Transaction
@@ -206,6 +220,14 @@ SIGNED_TRANSACTION_CODEC: Codec[SignedTransaction] = Codec(
 def transaction_id(transaction: Transaction) -> Digest:
     """Return the name of the transaction, which is also the digest that its sender signs."""
     return tagged_hash(Domain.TRANSACTION, TRANSACTION_CODEC.encode(transaction))
+
+
+def encoded_transaction_id(raw: bytes) -> Digest:
+    """Return the id of the transaction that bytes hold, which were decoded without an error.
+
+    They have one encoding, so what was signed stands in them as it was hashed.
+    """
+    return tagged_hash(Domain.TRANSACTION, raw[_PAIR_SIZE_BYTES:-_SIGNATURE_SIZE_BYTES])
 
 
 def sign_transaction(transaction: Transaction, key: PrivateKey) -> SignedTransaction:

@@ -65,6 +65,10 @@ class WriteBatch:
         assert not self._is_sealed, "a batch was submitted twice"
         self._is_sealed = True
 
+    def unseal(self) -> None:
+        """Go on collecting, since the writer refused the batch and wrote nothing of it."""
+        self._is_sealed = False
+
     def apply(self, txn: "lmdb.Transaction", handles: Mapping[str, "lmdb._Database"]) -> None:
         """Write everything in a transaction; the writer does this.
 

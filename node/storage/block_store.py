@@ -26,7 +26,7 @@ from consensus.recovery import StoredState
 from consensus.schedule import ScheduleRecord
 from node.storage.batch import WriteBatch
 from node.storage.environment import Environment
-from node.storage.errors import DamagedDatabaseError, ForeignDatabaseError
+from node.storage.errors import DamagedDatabaseError, DiskReserveError, ForeignDatabaseError
 from node.storage.table import AnyTable, Number, Packed, RawBytes, Table
 from node.storage.transaction import Snapshot
 from node.storage.writer import Writer
@@ -145,11 +145,18 @@ class LmdbBlockStore:
         """Make every earlier write durable.
 
         Raises:
+            DiskReserveError: nothing of it is durable yet; a later call writes all of it.
             StorageError: it is unknown what is durable; the node must stop.
         """
         if self._pending:
             batch, self._pending = self._pending, WriteBatch()
-            self._writer.write(batch)
+            try:
+                self._writer.write(batch)
+            except DiskReserveError:
+                # A later sync that left this out would vouch for what is not there.
+                batch.unseal()
+                self._pending = batch
+                raise
 
     def read_blocks(self, refs: tuple[BlockRef, ...]) -> tuple[SignedBlock, ...]:
         """Return those of the blocks that are stored, in the order asked."""

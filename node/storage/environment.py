@@ -8,6 +8,7 @@ Guards:
 - The first failed commit is the last: after a failed fsync a later one may succeed although pages
   are lost, so from then on nothing is written or read any more.
 - The map grows only while no transaction is open in this process.
+- A commit that would begin on a nearly full disk is refused, and leaves nothing behind.
 """
 
 import os
@@ -23,7 +24,14 @@ import lmdb
 from node.storage import meta_pages
 from node.storage.batch import WriteBatch
 from node.storage.commit_mark import CommitMark, check_mark, marked_commit
-from node.storage.disk import NO_ROOM, disk_failure, sync_folder
+from node.storage.disk import (
+    DEFAULT_RESERVE,
+    NO_ROOM,
+    Reserve,
+    check_reserve,
+    disk_failure,
+    sync_folder,
+)
 from node.storage.errors import (
     DatabaseFullError,
     DiskFullError,
@@ -58,12 +66,14 @@ class MapLimits:
     Args:
         wait_seconds: how long a full map waits for open snapshots to end.
         early_wait_seconds: how long one does that is nearly full.
+        reserve: what commits leave free on the disk.
     """
 
     bytes_first: int = 1 << 28
     bytes_max: int = 1 << 42
     wait_seconds: float = 30
     early_wait_seconds: float = 1
+    reserve: Reserve = DEFAULT_RESERVE
 
 
 DEFAULT_LIMITS: Final = MapLimits()
@@ -164,7 +174,8 @@ class Environment:
         self._check_usable()
         leave = partial(self._gate.leave, self._gate.enter())
         try:
-            txn = self._lmdb.begin()
+            # Of a chunk of the state only one node is read; copying it all took longer.
+            txn = self._lmdb.begin(buffers=True)
         except lmdb.ReadersFullError as error:
             leave()
             raise SnapshotLimitError(path=self._path, limit=SNAPSHOTS_MAX) from error
@@ -177,9 +188,11 @@ class Environment:
         """Write batches, in order, as one durable commit; only the writer calls this.
 
         Raises:
+            DiskReserveError: nothing of it was written, for the disk is nearly full.
             StorageError: nothing of it was written, and nothing ever will be again.
         """
         self._check_usable()
+        check_reserve(self._path, self._limits.reserve)
         try:
             self._grow_early()
             while not self._try_commit(batches):

@@ -11,6 +11,7 @@ StorageError
     DatabaseFullError         the map may not grow any further
     SnapshotLimitError        more snapshots would be open than may be
     DiskFullError             the disk has no room for a commit
+    DiskReserveError          the disk is nearly full, so nothing is written until there is room
     CommitFailedError         a commit failed for another reason
     WriterBusyError           more writes wait than may wait
     WriterStoppedError        a commit failed earlier, and nothing is written any more
@@ -150,6 +151,24 @@ class DiskFullError(StorageError):
         self.path = path
         self.free_bytes = free_bytes
         self.reason = reason
+
+
+class DiskReserveError(StorageError):
+    """Refuse a write while the disk is nearly full; nothing of it was written, reading goes on.
+
+    Unlike after a commit that failed, writing goes on by itself once there is room.
+    """
+
+    code: ClassVar[str] = "storage_disk_reserve"
+
+    def __init__(self, *, path: Path, free_bytes: int, reserve_bytes: int) -> None:
+        super().__init__(
+            f"{path} is read-only: {free_bytes} bytes are free on its disk, fewer than the "
+            f"{reserve_bytes} that must stay free; make room, and writing goes on by itself"
+        )
+        self.path = path
+        self.free_bytes = free_bytes
+        self.reserve_bytes = reserve_bytes
 
 
 class CommitFailedError(StorageError):

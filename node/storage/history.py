@@ -1,14 +1,30 @@
 """History: the record and the receipts that each commit left, longer than its version is kept.
 
-Each receipt is a record of its own, since what a commit leaves in total has no bound that storage
-could hold the agreed commits to. The count stands beside them, so that a lost one is noticed.
+Receipts stand in pages, as many as it takes, since what a commit leaves in total has no bound that
+storage could hold the agreed commits to. Their count stands beside them, so that a lost page is
+noticed.
 """
+
+from collections.abc import Sequence
+from itertools import islice
 
 from node.storage.batch import WriteBatch
 from node.storage.errors import DamagedDatabaseError
-from node.storage.state_tables import COMMIT_RECORDS, RECEIPT_COUNTS, RECEIPTS
+from node.storage.receipt_pages import pack_pages, unpack_page
+from node.storage.state_tables import COMMIT_RECORDS, RECEIPT_COUNTS, RECEIPT_PAGES
 from node.storage.transaction import Snapshot
+from primitives.errors import MalformedBytesError
 from primitives.ids import Height
+
+
+def put_history(
+    batch: WriteBatch, height: Height, *, record: bytes, receipts: Sequence[bytes]
+) -> None:
+    """Write what a commit leaves."""
+    batch.put(COMMIT_RECORDS, height, record)
+    batch.put(RECEIPT_COUNTS, height, len(receipts))
+    for first, page in pack_pages(receipts):
+        batch.put(RECEIPT_PAGES, (height, first), page)
 
 
 def record_at(snapshot: Snapshot, height: Height) -> bytes | None:
@@ -25,7 +41,10 @@ def receipts_at(snapshot: Snapshot, height: Height) -> tuple[bytes, ...] | None:
     count = _count_at(snapshot, height)
     if count is None:
         return None
-    return tuple(_stored_receipt(snapshot, height, index) for index in range(count))
+    receipts: list[bytes] = []
+    while len(receipts) < count:
+        receipts.extend(_receipts_from(snapshot, height, len(receipts)))
+    return tuple(receipts)
 
 
 def receipt_at(snapshot: Snapshot, height: Height, index: int) -> bytes | None:
@@ -37,7 +56,7 @@ def receipt_at(snapshot: Snapshot, height: Height, index: int) -> bytes | None:
     count = _count_at(snapshot, height)
     if count is None or not 0 <= index < count:
         return None
-    return _stored_receipt(snapshot, height, index)
+    return next(iter(_receipts_from(snapshot, height, index)))
 
 
 def prune_history(
@@ -46,7 +65,7 @@ def prune_history(
     *,
     kept_from: int,
     records_max: int,
-    receipts_max: int,
+    pages_max: int,
 ) -> None:
     """Delete what commits below a height left, the oldest first.
 
@@ -59,19 +78,26 @@ def prune_history(
             break
         batch.delete(RECEIPT_COUNTS, height)
         batch.delete(COMMIT_RECORDS, height)
-    for number, key in enumerate(snapshot.scan_keys(RECEIPTS)):
-        if number == receipts_max or key[0] >= pruned_to:
+    for key in islice(snapshot.scan_keys(RECEIPT_PAGES), pages_max):
+        if key[0] >= pruned_to:
             break
-        batch.delete(RECEIPTS, key)
+        batch.delete(RECEIPT_PAGES, key)
 
 
 def _count_at(snapshot: Snapshot, height: Height) -> int | None:
     return snapshot.get(RECEIPT_COUNTS, height) if height >= 0 else None
 
 
-def _stored_receipt(snapshot: Snapshot, height: Height, index: int) -> bytes:
-    receipt = snapshot.get(RECEIPTS, (height, index))
-    if receipt is None:
-        reason = f"receipt {index} of commit {height} is missing"
-        raise DamagedDatabaseError(path=snapshot.path, reason=reason)
-    return receipt
+def _receipts_from(snapshot: Snapshot, height: Height, index: int) -> tuple[bytes, ...]:
+    """Return the receipts of one page from an index on, at least one."""
+    reason = f"receipt {index} of commit {height} is missing"
+    pages = snapshot.scan_back(RECEIPT_PAGES, first=(height, 0), last=(height, index))
+    for (_, first), page in islice(pages, 1):
+        try:
+            receipts = unpack_page(page)[index - first :]
+        except MalformedBytesError as error:
+            reason = f"receipt {index} of commit {height}: {error}"
+            raise DamagedDatabaseError(path=snapshot.path, reason=reason) from error
+        if receipts:
+            return receipts
+    raise DamagedDatabaseError(path=snapshot.path, reason=reason)

@@ -7,10 +7,13 @@ none. Whoever opens it takes this schema; two openings with different ones would
 from typing import Final
 
 from node.storage.block_store import BLOCK_TABLES
+from node.storage.ledger_migrations import LEDGER_MIGRATIONS
 from node.storage.schema import Schema
 from node.storage.state_tables import STATE_TABLES
 
-LEDGER_SCHEMA: Final = Schema(purpose="ledger", tables=(*BLOCK_TABLES, *STATE_TABLES))
+LEDGER_SCHEMA: Final = Schema(
+    purpose="ledger", tables=(*BLOCK_TABLES, *STATE_TABLES), migrations=LEDGER_MIGRATIONS
+)
 LEDGER_SCHEMA_NAME: Final = f"{__name__}:LEDGER_SCHEMA"
 """For processes that are told by name what to open."""
 

@@ -16,18 +16,15 @@ from node.ledger.tree.cleaning import Cleaner, chunks_to_clean
 from node.ledger.tree.fork import unpack_fork
 from node.ledger.tree.log import Record, entries_of
 from node.ledger.tree.occupancy import Occupancy
-from node.ledger.tree.source import TRUNK_DEPTH, BucketMemory, NodeSource
+from node.ledger.tree.source import TRUNK_DEPTH, NodeSource, bucket_memory
 from node.ledger.tree.update import NO_NODE, Node, TreeUpdate, Updater
 from node.storage.batch import WriteBatch
 from node.storage.environment import Environment
-from node.storage.history import prune_history
+from node.storage.history import prune_history, put_history
 from node.storage.state_errors import HoldLimitError, StatePrunedError, WrongHeightError
 from node.storage.state_tables import (
     CHUNKS,
-    COMMIT_RECORDS,
     NO_STATE,
-    RECEIPT_COUNTS,
-    RECEIPTS,
     VERSIONS,
     StateVersion,
 )
@@ -36,6 +33,7 @@ from node.storage.state_view import (
     StateView,
     StoredChunks,
     newest_version,
+    value_memory,
     version_at,
 )
 from node.storage.transaction import Snapshot
@@ -57,7 +55,7 @@ class StateLimits:
         pruned_chunks_max: that a commit deletes.
         kept_history: how many commits keep their record and receipts, at least 1; None for all.
         pruned_records_max: that a commit deletes.
-        pruned_receipts_max: that a commit deletes; more than one commit adds, or they pile up.
+        pruned_pages_max: of receipts, that a commit deletes; more than one adds, or they pile up.
     """
 
     kept_versions: int = 128
@@ -67,7 +65,7 @@ class StateLimits:
     pruned_chunks_max: int = 4_096
     kept_history: int | None = None
     pruned_records_max: int = 16
-    pruned_receipts_max: int = 8_192
+    pruned_pages_max: int = 8_192
 
 
 DEFAULT_LIMITS: Final = StateLimits()
@@ -79,6 +77,7 @@ class PreparedCommit:
 
     height: Height
     version: StateVersion
+    changes: Mapping[bytes, bytes | None]
     update: TreeUpdate
     batch: WriteBatch
     oldest_height: Height
@@ -115,7 +114,8 @@ class StateStore:
         # A commit that is prepared deletes them, whether it is written yet or not.
         self._doomed_below = Height(0)
         self._trunk: dict[int, Record] = {}
-        self._memory = BucketMemory()
+        self._buckets = bucket_memory()
+        self._values = value_memory()
         self._occupancy = Occupancy(known_from=version.next_chunk)
 
     @classmethod
@@ -179,8 +179,8 @@ class StateStore:
     def view_to_execute(self) -> StateView:
         """Return the newest state to execute the next commit on.
 
-        What it reads is remembered, so that the update of the tree need not read it again. For the
-        thread that commits.
+        What it reads is remembered, and so is what commits write, so that the next one need not
+        read it again. For the thread that commits.
 
         Raises:
             StorageError: the environment cannot be read.
@@ -190,7 +190,8 @@ class StateStore:
             height=self._height,
             version=self._version,
             trunk=self._trunk,
-            memory=self._memory,
+            buckets=self._buckets,
+            values=self._values,
         )
 
     def hold(self, height: Height) -> None:
@@ -275,13 +276,11 @@ class StateStore:
         for number, chunk in update.chunks:
             batch.put(CHUNKS, number, chunk)
         batch.put(VERSIONS, height, version)
-        batch.put(COMMIT_RECORDS, height, record)
-        batch.put(RECEIPT_COUNTS, height, len(receipts))
-        for index, receipt in enumerate(receipts):
-            batch.put(RECEIPTS, (height, index), receipt)
+        put_history(batch, height, record=record, receipts=receipts)
         return PreparedCommit(
             height=height,
             version=version,
+            changes=changes,
             update=update,
             batch=batch,
             oldest_height=oldest,
@@ -292,10 +291,7 @@ class StateStore:
         """Go on from a commit that is durable now."""
         assert prepared.height == self._height + 1, "commits are adopted in order"
         update = prepared.update
-        for ref in update.trunk_removed:
-            self._trunk.pop(ref, None)
-        self._trunk.update(update.trunk_added)
-        self._memory.clear()
+        self._remember(prepared.changes, update)
         for number, record_count in update.record_counts.items():
             self._occupancy.add(number, record_count)
         self._occupancy.bury(update.buried)
@@ -304,12 +300,25 @@ class StateStore:
         self._height, self._version = prepared.height, prepared.version
         self._oldest_height, self._first_chunk = prepared.oldest_height, prepared.first_chunk
 
+    def _remember(self, changes: Mapping[bytes, bytes | None], update: TreeUpdate) -> None:
+        """Keep the newest nodes and values at hand instead of those before them."""
+        for ref in update.trunk_removed:
+            self._trunk.pop(ref, None)
+        self._trunk.update(update.trunk_added)
+        self._buckets.put_all(update.buckets_added)
+        # A view that is still open must not find what it does not know yet.
+        self._values = self._values.hand_over()
+        for key, value in changes.items():
+            if value is None:
+                self._values.take(key)
+        self._values.put_all({key: value for key, value in changes.items() if value is not None})
+
     def _update(
         self, snapshot: Snapshot, changes: Mapping[bytes, bytes | None]
     ) -> tuple[int, TreeUpdate]:
         """Return the new tail of the log and the new tree."""
         chunks, before = StoredChunks(snapshot), self._version
-        source = NodeSource(chunks, trunk=self._trunk, memory=self._memory)
+        source = NodeSource(chunks, trunk=self._trunk, memory=self._buckets)
         updater = Updater(source, before.root, next_chunk=before.next_chunk)
         entries = updater.prepare(changes)
         tail = before.tail_chunk + chunks_to_clean(
@@ -349,7 +358,7 @@ class StateStore:
                 batch,
                 kept_from=height - self._limits.kept_history + 1,
                 records_max=self._limits.pruned_records_max,
-                receipts_max=self._limits.pruned_receipts_max,
+                pages_max=self._limits.pruned_pages_max,
             )
 
     def _find_oldest(self, snapshot: Snapshot) -> None:

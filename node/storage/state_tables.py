@@ -7,7 +7,7 @@
 | state_progress   | 0             | how far a snapshot has been put together, if one is    |
 | commit_records   | height        | what the executor keeps of a commit                    |
 | receipt_counts   | height        | how many receipts a commit has                         |
-| receipts         | height, index | one receipt, encoded                                   |
+| receipt_pages    | height, index | receipts of a commit from an index on, encoded         |
 """
 
 from typing import Annotated, Final
@@ -90,8 +90,8 @@ PROGRESS: Final[Table[int, Progress]] = Table(
 )
 COMMIT_RECORDS: Final[Table[int, bytes]] = Table("commit_records", key=Number(), value=RawBytes())
 RECEIPT_COUNTS: Final[Table[int, int]] = Table("receipt_counts", key=Number(), value=Number())
-RECEIPTS: Final[Table[tuple[int, int], bytes]] = Table(
-    "receipts", key=Packed("QI"), value=RawBytes()
+RECEIPT_PAGES: Final[Table[tuple[int, int], bytes]] = Table(
+    "receipt_pages", key=Packed("QI"), value=RawBytes()
 )
 
 STATE_TABLES: Final[tuple[AnyTable, ...]] = (
@@ -100,6 +100,6 @@ STATE_TABLES: Final[tuple[AnyTable, ...]] = (
     PROGRESS,
     COMMIT_RECORDS,
     RECEIPT_COUNTS,
-    RECEIPTS,
+    RECEIPT_PAGES,
 )
 """What the schema of an environment must list for the state."""

@@ -6,9 +6,11 @@ keeps LMDB from using freed pages again. So close it soon.
 
 from typing import Final, Self
 
+from node.ledger.tree.bucket import KEY_SIZE_BYTES_MAX
 from node.ledger.tree.lookup import value_of
 from node.ledger.tree.proof import KeyProof
 from node.ledger.tree.prove import prove_key
+from node.ledger.tree.recent import Recent
 from node.ledger.tree.snapshot import SnapshotChunk, cut_chunk
 from node.ledger.tree.source import BucketMemory, NodeSource, Trunk
 from node.ledger.tree.update import Root
@@ -23,6 +25,20 @@ NO_HEIGHT: Final = Height(-1)
 """The height of a state that nothing was ever committed to."""
 
 
+VALUE_MEMORY_BYTES_MAX: Final = 32 << 20
+"""Some 40,000 accounts; they take a third of it, since their keys are not of the longest."""
+
+ValueMemory = Recent[bytes, bytes]
+"""Values of one state by key."""
+
+_VALUE_EXTRA_BYTES: Final = 192 + KEY_SIZE_BYTES_MAX
+
+
+def value_memory(*, bytes_max: int = VALUE_MEMORY_BYTES_MAX) -> ValueMemory:
+    """Return a memory with nothing in it."""
+    return Recent(bytes_max=bytes_max, extra_bytes=_VALUE_EXTRA_BYTES)
+
+
 class StoredChunks:
     """The log of nodes in a snapshot of LMDB: a `ChunkReader`."""
 
@@ -31,7 +47,7 @@ class StoredChunks:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
 
-    def chunk(self, number: int) -> bytes:
+    def chunk(self, number: int) -> bytes | memoryview:
         """Return a chunk with its head; its checksum is not checked.
 
         Every node in it has a digest, and one who wants a node need not read the others.
@@ -39,7 +55,7 @@ class StoredChunks:
         Raises:
             StorageError: it is not there.
         """
-        sealed = self._snapshot.sealed(CHUNKS, number.to_bytes(8, "big"))
+        sealed = self._snapshot.in_place(CHUNKS, number.to_bytes(8, "big"))
         if sealed is None:
             raise self._missing(number)
         return sealed
@@ -50,7 +66,7 @@ class StoredChunks:
         Raises:
             StorageError: it is not there, or not what was written.
         """
-        sealed = self.chunk(number)
+        sealed = bytes(self.chunk(number))
         CHUNKS.unseal(number.to_bytes(8, "big"), sealed, path=self._snapshot.path)
         return sealed
 
@@ -62,7 +78,7 @@ class StoredChunks:
 class StateView:
     """The state after one commit: a `StateReader`. Belongs to one thread at a time."""
 
-    __slots__ = ("_snapshot", "_source", "height", "version")
+    __slots__ = ("_snapshot", "_source", "_values", "height", "version")
 
     def __init__(
         self,
@@ -71,10 +87,12 @@ class StateView:
         height: Height,
         version: StateVersion,
         trunk: Trunk,
-        memory: BucketMemory | None = None,
+        buckets: BucketMemory | None = None,
+        values: ValueMemory | None = None,
     ) -> None:
         self._snapshot = snapshot
-        self._source = NodeSource(StoredChunks(snapshot), trunk=trunk, memory=memory)
+        self._source = NodeSource(StoredChunks(snapshot), trunk=trunk, memory=buckets)
+        self._values = value_memory(bytes_max=0) if values is None else values
         self.height = height
         self.version = version
 
@@ -89,7 +107,12 @@ class StateView:
         Raises:
             StorageError: what is stored is not what was written.
         """
-        return value_of(self._source, self._tree, key)
+        value = self._values.get(key)
+        if value is None:
+            value = value_of(self._source, self._tree, key)
+            if value is not None:
+                self._values.put(key, value)
+        return value
 
     def prove(self, key: bytes) -> KeyProof:
         """Return the proof of what the key has: its value, or none.

@@ -21,6 +21,8 @@ V = TypeVar("V")
 
 Handle: TypeAlias = "lmdb._Database"  # noqa: SLF001 - the stubs have no other name for it
 Handles = Mapping[str, Handle]
+Stored: TypeAlias = bytes | memoryview
+"""What LMDB returns: a copy, or with buffers, the place in its map."""
 
 
 class Snapshot:
@@ -33,7 +35,7 @@ class Snapshot:
 
     def __init__(
         self,
-        txn: "lmdb.Transaction[bytes]",
+        txn: "lmdb.Transaction[Stored]",
         *,
         handles: Handles,
         path: Path,
@@ -63,8 +65,16 @@ class Snapshot:
 
     def sealed(self, table: AnyTable, raw_key: bytes) -> bytes | None:
         """Return a record as it is stored, not checked yet; None, checked, if there is none."""
+        sealed = self.in_place(table, raw_key)
+        return None if sealed is None else bytes(sealed)
+
+    def in_place(self, table: AnyTable, raw_key: bytes) -> Stored | None:
+        """Return what `sealed` does where it stands in the map, for who needs a part of it.
+
+        Take what is needed at once: behind the end of the snapshot there is anything, or nothing.
+        """
         try:
-            sealed = self._txn.get(raw_key, None, self._handle(table))
+            sealed: Stored | None = self._txn.get(raw_key, None, self._handle(table))
             if sealed is None:
                 self._check_gap(table, raw_key)
         except lmdb.Error as error:
@@ -94,11 +104,11 @@ class Snapshot:
             with self._cursor(table) as cursor:
                 found = cursor.set_range(first) if first else cursor.first()
                 bound = first
-                while found and (last is None or cursor.key() <= last):
-                    raw_key = cursor.key()
+                while found and (last is None or bytes(cursor.key()) <= last):
+                    raw_key = bytes(cursor.key())
                     if raw_key < bound:
                         raise table.corrupt(raw_key, path=self._path, reason="out of order")
-                    yield raw_key, cursor.value()
+                    yield raw_key, bytes(cursor.value())
                     bound = raw_key + b"\0"
                     found = cursor.next()
         except lmdb.Error as error:
@@ -109,7 +119,7 @@ class Snapshot:
         try:
             with self._cursor(table) as cursor:
                 bound = b""
-                for raw_key in cursor.iternext(keys=True, values=False):
+                for raw_key in map(bytes, cursor.iternext(keys=True, values=False)):
                     if raw_key < bound:
                         raise table.corrupt(raw_key, path=self._path, reason="out of order")
                     yield table.decode_key(raw_key, path=self._path)
@@ -125,10 +135,10 @@ class Snapshot:
             with self._cursor(table) as cursor:
                 found = cursor.prev() if cursor.set_range(last + b"\0") else cursor.last()
                 bound = last + b"\0"
-                while found and (raw_key := cursor.key()) >= first:
+                while found and (raw_key := bytes(cursor.key())) >= first:
                     if raw_key >= bound:
                         raise table.corrupt(raw_key, path=self._path, reason="out of order")
-                    yield raw_key, cursor.value()
+                    yield raw_key, bytes(cursor.value())
                     bound = raw_key
                     found = cursor.prev()
         except lmdb.Error as error:
@@ -138,7 +148,8 @@ class Snapshot:
         """Yield all records as they are stored, checked in no way; for the doctor."""
         try:
             with self._cursor(table) as cursor:
-                yield from cursor
+                for raw_key, sealed in cursor:
+                    yield bytes(raw_key), bytes(sealed)
         except lmdb.Error as error:
             raise self._failed(error) from error
 
@@ -172,7 +183,7 @@ class Snapshot:
     def _handle(self, table: AnyTable) -> Handle:
         return self._handles[table.name]
 
-    def _cursor(self, table: AnyTable) -> "lmdb.Cursor[bytes]":
+    def _cursor(self, table: AnyTable) -> "lmdb.Cursor[Stored]":
         return self._txn.cursor(self._handle(table))
 
     def _open(self, table: Table[K, V], raw_key: bytes, sealed: bytes) -> tuple[K, V]:
@@ -192,9 +203,9 @@ class Snapshot:
             if found_below and (below := self._sound_key(table, cursor)) >= raw_key:
                 raise table.corrupt(below, path=self._path, reason="out of order")
 
-    def _sound_key(self, table: AnyTable, cursor: "lmdb.Cursor[bytes]") -> bytes:
-        raw_key = cursor.key()
-        table.check(raw_key, cursor.value(), path=self._path)
+    def _sound_key(self, table: AnyTable, cursor: "lmdb.Cursor[Stored]") -> bytes:
+        raw_key = bytes(cursor.key())
+        table.check(raw_key, bytes(cursor.value()), path=self._path)
         return raw_key
 
 
@@ -204,7 +215,7 @@ class WriteTransaction(Snapshot):
     __slots__ = ("_lmdb",)
 
     def __init__(
-        self, txn: "lmdb.Transaction[bytes]", *, environment: lmdb.Environment, path: Path
+        self, txn: "lmdb.Transaction[Stored]", *, environment: lmdb.Environment, path: Path
     ) -> None:
         super().__init__(txn, handles={}, path=path)
         self._lmdb = environment

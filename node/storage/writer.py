@@ -4,6 +4,8 @@ Guards: a write is reported done only after it is durable; writes become durable
 which they were submitted; after the first commit that failed nothing is written any more, and
 whoever waits or comes later is told. While the disk is busy with one commit, what arrives waits
 and goes into the next one together (group commit): the disk is waited for once for all of it.
+While the disk is nearly full, writes are refused and the writer goes on: nothing was touched. What
+waits is refused with them, since it may build on them.
 """
 
 import asyncio
@@ -15,7 +17,12 @@ from typing import Final, Self
 
 from node.storage.batch import WriteBatch
 from node.storage.environment import Environment
-from node.storage.errors import StorageClosedError, WriterBusyError, WriterStoppedError
+from node.storage.errors import (
+    DiskReserveError,
+    StorageClosedError,
+    WriterBusyError,
+    WriterStoppedError,
+)
 from primitives.errors import StorageError
 
 
@@ -78,6 +85,7 @@ class Writer:
         """Make a batch durable before returning; waits for room if there is none.
 
         Raises:
+            DiskReserveError: it is not durable, since the disk is nearly full; try again later.
             StorageError: it is not durable, and the writer has stopped.
         """
         self._submit_in_turn(batch).result()
@@ -86,6 +94,7 @@ class Writer:
         """Make a batch durable before returning; a caller that is cancelled does not stop it.
 
         Raises:
+            DiskReserveError: it is not durable, since the disk is nearly full; try again later.
             StorageError: it is not durable, and the writer has stopped.
         """
         try:
@@ -145,6 +154,10 @@ class Writer:
         while group := self._take_group():
             try:
                 self._environment.commit([batch for batch, _ in group])
+            except DiskReserveError as error:
+                for _, future in (*group, *self._drop_waiting()):
+                    future.set_exception(error)
+                continue
             except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
                 self._stop(error, group)
                 return
@@ -171,11 +184,16 @@ class Writer:
     def _stop(self, error: BaseException, group: Group) -> None:
         with self._changed:
             self._failure = error if isinstance(error, StorageError) else StorageError(repr(error))
-            waiting = list(self._waiting)
-            self._waiting.clear()
-            self._waiting_bytes = 0
-            self._changed.notify_all()
+        waiting = self._drop_waiting()
         for _, future in group:
             future.set_exception(self._failure)
         for _, future in waiting:
             future.set_exception(self._stopped())
+
+    def _drop_waiting(self) -> Group:
+        with self._changed:
+            waiting = list(self._waiting)
+            self._waiting.clear()
+            self._waiting_bytes = 0
+            self._changed.notify_all()
+        return waiting

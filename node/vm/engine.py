@@ -1,8 +1,10 @@
 """The two engines behind one port, and the rules of how a function may be entered.
 
-Both give the same result, the same gas, the same trap and the same state for every call.
+Both give the same result, the same gas, the same trap and the same state for every call. Threads
+may share an engine.
 """
 
+import enum
 from typing import Final, Protocol, runtime_checkable
 
 from typing_extensions import override
@@ -20,9 +22,6 @@ from node.vm.shelf import Shelf
 from node.vm.traps import Trap, VmTrap
 from node.vm.verified import VerifiedModule
 
-PATIENCE: Final = 100
-"""Gas for each byte of code: one part in nine of what translating it would have cost in gas."""
-
 _TAKES_MONEY: Final = (FunctionKind.PAYABLE, FunctionKind.INIT)
 
 
@@ -32,6 +31,13 @@ class Engine(Protocol):
 
     def link(self, module: VerifiedModule) -> LinkedModule:
         """Return the module with its codecs, which the engine keeps for a while."""
+        ...
+
+    def prepare(self, module: VerifiedModule) -> None:
+        """Do now whatever would make the first calls of a module slower than their gas.
+
+        For whoever has just been paid for loading the module; calls work without it.
+        """
         ...
 
     def run(
@@ -65,6 +71,10 @@ class Interpreter(Engine):
         return self._linked.take(module)
 
     @override
+    def prepare(self, module: VerifiedModule) -> None:
+        self._linked.take(module)
+
+    @override
     def run(
         self,
         module: VerifiedModule,
@@ -80,24 +90,39 @@ class Interpreter(Engine):
         return interpret(run, function=function, arguments=arguments)
 
 
+class Translation(enum.Enum):
+    """When the fast tier translates the functions of a module."""
+
+    ON_LOAD = "on-load"
+    """All of them in `prepare`, which a transaction pays for: for nodes."""
+
+    ON_CALL = "on-call"
+    """Each when it is first called, at nobody's expense: for tests, which call a few of many."""
+
+
 class FastTier(Engine):
     """The engine of a node: modules become Python functions.
 
     Args:
-        patience: see `Program`; a node takes `PATIENCE`.
+        translation: a node takes `ON_LOAD`. Otherwise whoever deployed much code over time could
+            have all of it translated in one commit, for calls of a few thousand gas.
     """
 
-    __slots__ = ("_program",)
+    __slots__ = ("_program", "_translation")
 
-    def __init__(self, *, patience: int = 0) -> None:
-        def made(module: VerifiedModule) -> Program:
-            return Program(LinkedModule(module), patience=patience)
-
-        self._program = Shelf(made)
+    def __init__(self, *, translation: Translation = Translation.ON_LOAD) -> None:
+        self._program = Shelf(_program_of)
+        self._translation = translation
 
     @override
     def link(self, module: VerifiedModule) -> LinkedModule:
         return self._program.take(module).linked
+
+    @override
+    def prepare(self, module: VerifiedModule) -> None:
+        program = self._program.take(module)
+        if self._translation is Translation.ON_LOAD:
+            program.translate_all()
 
     @override
     def run(
@@ -114,6 +139,10 @@ class FastTier(Engine):
         program = self._program.take(module)
         run = Run(program.linked, frame=frame, host=host, meter=meter)
         return program.call(run, function=function, arguments=arguments)
+
+
+def _program_of(module: VerifiedModule) -> Program:
+    return Program(LinkedModule(module))
 
 
 def check_entry(

@@ -355,10 +355,14 @@ class _Record:
 
     def narrowed(self, wire: Value) -> Value:
         assert isinstance(wire, tuple)
-        fields = list(wire)
+        fields: list[Value] | None = None
         for place, field in self._numbered:
-            fields[place] = field.narrowed(fields[place])
-        return tuple(fields)
+            part = wire[place]
+            # Nothing but a number is an int, and one that is an int already was not wide.
+            if type(part) is not int:
+                fields = list(wire) if fields is None else fields
+                fields[place] = field.narrowed(part)
+        return wire if fields is None else tuple(fields)
 
 
 def text_size(value: str) -> int:

@@ -51,7 +51,11 @@ PARAMETERS: Final = LedgerParameters(
     fees=FeeParameters(fee_initial=Grain(1), fee_min=Grain(1), gas_target=Gas(5_000_000_000)),
     limits=LimitParameters(commit_gas_max=Gas(10_000_000_000)),
     staking=StakingParameters(
-        stake_join_min=Grain(1), stake_leave_min=Grain(1), stake_drop_min=Grain(1)
+        stake_join_min=Grain(1),
+        stake_leave_min=Grain(1),
+        stake_drop_min=Grain(1),
+        stake_pool_min=Grain(1),
+        delegation_min=Grain(1),
     ),
     epoch_duration_ms=DurationMs(10**12),
     trusting_period_ms=DurationMs(10**12),

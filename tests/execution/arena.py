@@ -70,6 +70,7 @@ class Arena(LocalChain):
         assert self.state.values == self._twin.state.values
         for receipt in outcome.receipts:
             assert RECEIPT_CODEC.decode(RECEIPT_CODEC.encode(receipt)) == receipt
+        assert outcome.encoded_receipts == tuple(map(RECEIPT_CODEC.encode, outcome.receipts))
         if outcome.draft is not None:
             assert outcome.draft.receipts_root == receipts_root(outcome.receipts)
         return outcome

@@ -46,6 +46,8 @@ def chain_with_history(*, unbonding_epochs: int = 504, window_epochs: int = 480)
             stake_join_min=Grain(1),
             stake_leave_min=Grain(1),
             stake_drop_min=Grain(1),
+            stake_pool_min=Grain(1),
+            delegation_min=Grain(1),
             unbonding_epochs=unbonding_epochs,
             evidence_window_epochs=window_epochs,
         ),

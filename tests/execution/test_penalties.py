@@ -13,11 +13,15 @@ from node.ledger.staking.queries import holding_of, stake_of
 from node.ledger.staking.tables import read_committee
 from node.ledger.staking.term import Term
 from node.ledger.transaction import Undelegate
-from primitives.ids import Grain
+from primitives.ids import DurationMs, Grain
 
 HOUR_MS = 3_600_000
 SMALL_STAKES = StakingParameters(
-    stake_join_min=Grain(1), stake_leave_min=Grain(1), stake_drop_min=Grain(1)
+    stake_join_min=Grain(1),
+    stake_leave_min=Grain(1),
+    stake_drop_min=Grain(1),
+    stake_pool_min=Grain(1),
+    delegation_min=Grain(1),
 )
 
 COURT = """
@@ -61,7 +65,7 @@ class Court(Contract):
 def chain_with_court(
     *, name: str = "disputes", source: str = COURT, staking: StakingParameters = SMALL_STAKES
 ) -> LocalChain:
-    parameters = LedgerParameters(staking=staking)
+    parameters = LedgerParameters(staking=staking, trusting_period_ms=DurationMs(3_600_000))
     return LocalChain(parameters=parameters, contracts=[compiled_contract(name, source)])
 
 

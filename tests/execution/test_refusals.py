@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from node.execution.local_chain import LocalChain
+from node.execution.read_ahead import READ_AHEAD_ITEMS
 from node.execution.transactions import FAULTS_MAX
 from node.ledger.receipt import ReceiptStatus
 from node.ledger.transaction import (
@@ -80,6 +81,18 @@ def test_a_block_of_faults_costs_the_chain_a_bounded_number_of_checks() -> None:
     assert outcome.receipts[-1].status is ReceiptStatus.REFUSED
     (done,) = chain.commit([transfer(chain)]).receipts
     assert done.status is ReceiptStatus.DONE
+
+
+def test_faults_count_over_the_whole_block_however_far_apart_they_are() -> None:
+    chain = LocalChain()
+    apart = [raw for _ in range(FAULTS_MAX) for raw in (b"garbage", *[transfer(chain)] * 8)]
+    assert len(apart) > 2 * READ_AHEAD_ITEMS
+    outcome = chain.commit([*apart[:-8], transfer(chain), transfer(chain)])
+    assert len(outcome.receipts) == len(apart) - 8 + 1
+    assert outcome.receipts[-1].code == "block-faulty"
+    assert [receipt.code for receipt in outcome.receipts].count(
+        "transaction-trailing-bytes"
+    ) == FAULTS_MAX
 
 
 def test_what_an_honest_proposer_may_be_unlucky_with_skips_nothing() -> None:

@@ -1,9 +1,17 @@
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+
 import pytest
 
+from node.execution.commit import Machine
 from node.execution.founding import compiled_contract
-from node.execution.library import LIBRARY_BYTES_MAX, Library
+from node.execution.library import LIBRARY_BYTES_MAX, MODULES_MAX, Library
 from node.execution.local_chain import LocalChain, TransactionFailedError
 from node.execution.warm_code import (
+    FOUNDED_COUNT_MAX,
     LOAD_GAS_PER_BYTE,
     WARM_BYTES_MAX,
     WARM_COUNT_MAX,
@@ -12,7 +20,10 @@ from node.execution.warm_code import (
 )
 from node.ledger.contract import read_code, read_contract
 from node.ledger.overlay import EmptyState, Overlay
+from node.vm.engine import FastTier
+from node.vm.limits import MODULE_BYTES_MAX
 from node.vm.module import decode_module
+from node.vm.shelf import SHELF_BYTES_MAX, SHELF_MODULES_MAX
 from node.vm.verifier import verify
 from primitives.hashing import sha256
 from primitives.ids import Digest
@@ -163,3 +174,105 @@ def test_a_lone_module_is_kept_whatever_its_size() -> None:
     assert record is not None
     library.load(chain.state, record.code_digest)
     assert library.size_bytes == len(read_code(chain.state, record.code_digest))
+
+
+def calls_made(work: Callable[[], object]) -> int:
+    """Count the calls of functions: work that no other process disturbs."""
+    count = 0
+
+    def on_event(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(on_event)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+LONG = (
+    """
+class Long(Contract):
+    total: Int
+
+    @external
+    def ping(self, amount: Int) -> Int:
+        return self.long(amount) if amount > 0 else 1
+
+    def long(self, x: Int) -> Int:
+"""
+    + "        x = x * 3 + 1\n" * 150
+    + "        return x\n"
+)
+
+
+def test_no_call_of_warm_code_does_the_work_that_its_load_was_paid_for() -> None:
+    chain = LocalChain(engine=FastTier())
+    long = chain.deploy(LONG)
+    first = calls_made(lambda: long.ping(1))
+    again = calls_made(lambda: long.ping(1))
+    # Translating takes tens of calls for each of 600 instructions.
+    assert first < again + 600
+
+
+def test_a_load_does_all_the_work_that_it_is_paid_for() -> None:
+    chain = LocalChain(engine=FastTier())
+    long = chain.deploy(LONG)
+    chain.machine = Machine(engine=FastTier(), library=Library())
+    flush(chain)
+    cold = calls_made(lambda: long.ping(0))
+    branch = calls_made(lambda: long.ping(1))
+    assert cold > 6_000
+    assert branch < 4_000 < cold
+
+
+def test_a_node_that_starts_again_recalls_what_is_expected_in_memory() -> None:
+    chain = LocalChain(engine=FastTier(), contracts=[compiled_contract("number", SOURCE)])
+    long = chain.deploy(LONG)
+    usual = calls_made(lambda: long.ping(1))
+    started = Machine(engine=FastTier(), library=Library())
+    assert calls_made(lambda: started.recall(chain.state)) > 6_000
+    assert started.library.size_bytes == chain.machine.library.size_bytes
+    chain.machine = started
+    assert calls_made(lambda: long.ping(1)) < usual + 600
+
+
+def test_threads_share_a_library_and_an_engine() -> None:
+    chain = LocalChain(engine=FastTier())
+    contracts = [chain.deploy(SOURCE.replace("amount > 0", f"amount > {n}")) for n in range(6)]
+    library, engine = Library(), FastTier()
+    start = threading.Barrier(6)
+
+    def load() -> list[int]:
+        start.wait()
+        seen = []
+        for _ in range(40):
+            for contract in contracts:
+                entry = library.at(chain.state, contract.address)
+                assert entry is not None
+                engine.prepare(entry.module)
+                seen.append(id(entry))
+        return seen[-len(contracts) :]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as threads:
+            found = [future.result() for future in [threads.submit(load) for _ in range(6)]]
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(seen == found[0] for seen in found)
+    raw = [read_contract(chain.state, contract.address) for contract in contracts]
+    sizes = [len(read_code(chain.state, record.code_digest)) for record in raw if record]
+    assert library.size_bytes == sum(sizes)
+
+
+def test_what_the_chain_calls_warm_is_never_loaded_again_for_nothing() -> None:
+    # All that is warm at the last load of a module, and all that came in since while it is warm.
+    assert MODULES_MAX >= 2 * WARM_COUNT_MAX + FOUNDED_COUNT_MAX
+    assert min(SHELF_BYTES_MAX, LIBRARY_BYTES_MAX) >= (
+        2 * WARM_BYTES_MAX + FOUNDED_COUNT_MAX * MODULE_BYTES_MAX
+    )
+    assert SHELF_MODULES_MAX >= MODULES_MAX

@@ -45,6 +45,7 @@ class Offer:
     clip_min: int = 300
     windows: tuple[int, ...] = (10_000,) * 7
     guard_bounds: tuple[int, ...] = (0, 5)
+    identity_percent: int = 15
 
     @property
     def args(self) -> tuple[object, ...]:
@@ -61,6 +62,7 @@ class Offer:
             self.clip_min,
             self.windows,
             self.guard_bounds,
+            self.identity_percent,
         )
 
 

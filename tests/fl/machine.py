@@ -46,7 +46,13 @@ OFFERS = [
     Offer(reward=1_000_003, windows=(1_000,) * 7, slots=3),
     Offer(reward=1_000_000_007, windows=(2_000, 1_000, 1_500, 1_000, 1_000, 3_000, 1_000)),
     Offer(reward=0, windows=(1_000,) * 7, bond=1_000_001, epsilon=0, harm=0),
-    Offer(reward=7, windows=(1_000,) * 7, slots=1, guard_bounds=(0,) * 2),
+    Offer(
+        reward=7,
+        windows=(1_000,) * 7,
+        slots=1,
+        guard_bounds=(0,) * 2,
+        identity_percent=100,
+    ),
 ]
 OPINIONS = [
     Opinion(),

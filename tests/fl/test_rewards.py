@@ -38,20 +38,22 @@ def test_pots_never_exceed_the_reward(reward: int) -> None:
 def test_trainer_reward_by_hand() -> None:
     # Of 1,000,000: 700,000 by weight, a tenth of it 70,000 less rounding (6,553 / 65,536 = 9.999 %)
     # and 300,000 by gain, a twentieth of it 15,000.
-    reward = trainer_reward(1_000_000, Merit(6_553, 5, 1), gain_total=100)
+    reward = trainer_reward(1_000_000, Merit(6_553, 5, 1), gain_total=100, percent_max=15)
     assert reward == Reward(earned=Grain(69_993 + 15_000), burned=Grain(0))
 
 
 def test_without_any_gain_weight_decides_alone() -> None:
-    reward = trainer_reward(1_000_000, Merit(ONE // 8, 0, 1), gain_total=0)
+    reward = trainer_reward(1_000_000, Merit(ONE // 8, 0, 1), gain_total=0, percent_max=15)
     assert reward == Reward(earned=Grain(125_000), burned=Grain(0))
 
 
-def test_cap_is_15_percent_and_a_cluster_shares_it() -> None:
-    alone = trainer_reward(1_000_000, Merit(ONE // 4, 0, 1), gain_total=0)
-    assert alone == Reward(earned=Grain(150_000), burned=Grain(100_000))
-    shared = trainer_reward(1_000_000, Merit(ONE // 8, 0, 2), gain_total=0)
-    assert shared == Reward(earned=Grain(75_000), burned=Grain(50_000))
+@pytest.mark.parametrize(("percent", "capped"), [(15, 150_000), (24, 240_000), (25, 250_000)])
+def test_a_cluster_shares_the_cap_of_one_identity(percent: int, capped: int) -> None:
+    alone = trainer_reward(1_000_000, Merit(ONE // 4, 0, 1), gain_total=0, percent_max=percent)
+    assert alone == Reward(earned=Grain(capped), burned=Grain(250_000 - capped))
+    shared = trainer_reward(1_000_000, Merit(ONE // 8, 0, 2), gain_total=0, percent_max=percent)
+    least = min(125_000, capped // 2)
+    assert shared == Reward(earned=Grain(least), burned=Grain(125_000 - least))
 
 
 @given(
@@ -59,16 +61,19 @@ def test_cap_is_15_percent_and_a_cluster_shares_it() -> None:
     st.lists(
         st.tuples(st.integers(0, 2**40), st.integers(0, 2**47)), min_size=1, max_size=UPDATES_MAX
     ),
+    st.integers(15, 100),
 )
-def test_trainers_never_get_more_than_their_pot(pot: int, shares: list[tuple[int, int]]) -> None:
+def test_trainers_never_get_more_than_their_pot(
+    pot: int, shares: list[tuple[int, int]], percent: int
+) -> None:
     weights = apportion(ONE, [weight + 1 for weight, _ in shares])
     gains = [gain for _, gain in shares]
     rewards = [
-        trainer_reward(pot, Merit(weight, gain, 1), gain_total=sum(gains))
+        trainer_reward(pot, Merit(weight, gain, 1), gain_total=sum(gains), percent_max=percent)
         for weight, gain in zip(weights, gains, strict=True)
     ]
     assert sum(one.earned + one.burned for one in rewards) <= pot
-    assert all(one.earned * 100 <= pot * 15 for one in rewards)
+    assert all(one.earned * 100 <= pot * percent for one in rewards)
 
 
 def test_validator_share_by_hand() -> None:

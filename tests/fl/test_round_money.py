@@ -32,6 +32,18 @@ def test_identity_gets_at_most_15_percent_of_the_trainers_pot_and_the_excess_is_
     assert 0 < 480_000_000 - 3 * 72_000_000 - play.burned() < 10
 
 
+@pytest.mark.parametrize(("percent", "lost_percent"), [(33, 1), (34, 0), (100, 0)])
+def test_task_for_few_trainers_sets_a_cap_that_burns_little_or_nothing(
+    percent: int, lost_percent: int
+) -> None:
+    play = Play(trainers=3, offer=Offer(identity_percent=percent))
+    play.whole_round()
+    assert play.outcome() == "committed"
+    earned = sum(play.earned(name) for name in play.trainers)
+    assert abs(earned - 480_000_000 * (100 - lost_percent) // 100) < 10_000
+    assert abs(play.burned() - 480_000_000 * lost_percent // 100) < 10_000
+
+
 def test_everybody_honest_gets_the_bond_back() -> None:
     play = Play()
     play.whole_round()

@@ -42,6 +42,8 @@ H = b"h" * 32
         Offer(guard_bounds=()),
         Offer(guard_bounds=(0,) * 17),
         Offer(guard_bounds=(2**31,)),
+        Offer(identity_percent=14),
+        Offer(identity_percent=101),
     ],
 )
 def test_terms_out_of_bounds_are_refused(offer: Offer) -> None:

@@ -61,8 +61,8 @@ SIX = Account(nonce=6, balance=RICH.balance)
 
 def judge(
     made: Transaction, *, account: Account = RICH, context: EntryContext | None = None
-) -> None:
-    check_entry(
+) -> Gas:
+    return check_entry(
         made,
         size_bytes=len(encoded(made)),
         account=account,
@@ -188,6 +188,12 @@ def test_the_intrinsic_gas_is_just_enough() -> None:
     judge(made)
     with pytest.raises(IntrinsicGasError):
         judge(msgspec.structs.replace(made, gas_limit=Gas(made.gas_limit - 1)))
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_whoever_enters_is_told_the_intrinsic_gas(name: str) -> None:
+    made = transaction(ACTIONS[name], gas_limit=Gas(2_000_000))
+    assert judge(made) == exact_gas(made)
 
 
 @pytest.mark.parametrize("context", [entry_context(), WINDOW])

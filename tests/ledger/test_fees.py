@@ -13,7 +13,9 @@ from node.ledger.fees import (
     price_of,
     settle,
 )
+from node.ledger.overlay import Overlay
 from node.ledger.parameters import FeeParameters
+from node.ledger.transaction import Transaction
 from node.ledger.wire import INT63_MAX
 from primitives.ids import Gas, Grain
 from tests.ledger.builders import address_of, fresh_overlay, transaction
@@ -24,6 +26,11 @@ FEES = FeeParameters(
 ANNA = address_of(1)
 POT = SystemAccount.EPOCH_POT.address
 AMOUNTS = st.integers(0, 10**6)
+
+
+def prepay_limit(overlay: Overlay, made: Transaction, price: GasPrice) -> None:
+    account = read_account(overlay, made.sender)
+    prepay(overlay, made, account=account, gas=made.gas_limit, price=price)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_prepaying_takes_the_whole_limit_and_counts_the_nonce() -> None:
     overlay = fresh_overlay()
     write_account(overlay, ANNA, Account(nonce=0, balance=Grain(1_010 * 1_000_000 + 7)))
     made = transaction()
-    prepay(overlay, made, price=price_of(made, base_fee=Grain(1_000)))
+    prepay_limit(overlay, made, price_of(made, base_fee=Grain(1_000)))
     assert read_account(overlay, ANNA) == Account(nonce=1, balance=Grain(7))
 
 
@@ -84,7 +91,7 @@ def test_prepaying_more_than_there_is_writes_nothing() -> None:
     mark = overlay.mark()
     made = transaction()
     with pytest.raises(UnaffordableError):
-        prepay(overlay, made, price=price_of(made, base_fee=Grain(1_000)))
+        prepay_limit(overlay, made, price_of(made, base_fee=Grain(1_000)))
     assert overlay.mark() == mark
 
 
@@ -111,7 +118,7 @@ def test_a_fee_is_refunded_burned_or_in_the_pot_to_the_last_grain(
     before = Grain(limit * (burned + tip) + 5)
     write_account(overlay, ANNA, Account(balance=before))
     made, price = transaction(gas_limit=Gas(limit)), GasPrice(Grain(burned), Grain(tip))
-    prepay(overlay, made, price=price)
+    prepay_limit(overlay, made, price)
     paid = settle(overlay, made, price=price, gas_used=used)
     collect_tips(overlay, paid.tip)
     assert balance_of(overlay, ANNA) + balance_of(overlay, POT) + paid.burned == before

@@ -20,6 +20,7 @@ from node.ledger.errors import (
 from node.ledger.transaction import (
     SIGNED_TRANSACTION_CODEC,
     TRANSACTION_BYTES_MAX,
+    encoded_transaction_id,
     transaction_id,
     value_moved,
 )
@@ -46,6 +47,12 @@ def test_every_action_says_what_it_takes_from_the_balance(name: str) -> None:
 def test_the_identity_does_not_depend_on_the_signature() -> None:
     made = transaction()
     assert transaction_id(signed(made).transaction) == transaction_id(made)
+
+
+@over_actions
+def test_the_identity_can_be_read_off_the_bytes(name: str) -> None:
+    made = transaction(ACTIONS[name])
+    assert encoded_transaction_id(encoded(made)) == transaction_id(made)
 
 
 def test_another_field_is_another_identity() -> None:

@@ -121,8 +121,14 @@ def test_any_other_bytes_are_refused(row: Row) -> None:
 @given(SAMPLES)
 def test_a_value_survives_and_msgpack_writes_the_same_bytes(sample: Sample) -> None:
     raw = CODEC.encode(sample)
-    assert CODEC.decode(raw) == sample
+    assert CODEC.decode(raw) == CODEC.decode_own(raw) == sample
     assert msgpack.packb(plain_of(sample)) == raw
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xc0", b"\x95\xff", msgpack.packb([1, b"", [], 5, None])])
+def test_bytes_of_no_value_are_refused_even_as_our_own(raw: bytes) -> None:
+    with pytest.raises(MalformedBytesError):
+        CODEC.decode_own(raw)
 
 
 @given(SAMPLES, st.data())

@@ -12,7 +12,6 @@ from node.execution.founding import compiled_contract
 from node.execution.local_chain import LocalChain
 from node.ledger.chain import read_chain
 from node.ledger.checkpoint import checkpoint_digest
-from node.ledger.receipt import RECEIPT_CODEC
 from node.ledger.tree.lookup import PLACE_FIRST, entries_from
 from node.ledger.tree.source import NodeSource
 from node.storage.environment import Environment
@@ -106,7 +105,7 @@ class DiskChain(RootedChain):
         given = self._input(payload)
         with self.ledger.store.view_to_execute() as view:
             outcome = apply_commit(view, given, machine=self.machine)
-        receipts = [RECEIPT_CODEC.encode(receipt) for receipt in outcome.receipts]
+        receipts = outcome.encoded_receipts
         prepared = self.ledger.store.prepare(
             outcome.height, outcome.changes, receipts=receipts, record=b""
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from node.storage.batch import WriteBatch
+from node.storage.disk import Reserve
 from node.storage.environment import DEFAULT_LIMITS, Environment, MapLimits
 from node.storage.schema import Schema
 from node.storage.stamp import Identity
@@ -23,6 +24,9 @@ CREATED_MS: Final = TimestampMs(1_700_000_000_000)
 NOTES: Final[Table[int, bytes]] = Table("notes", key=Number(), value=RawBytes())
 PAIRS: Final[Table[tuple[int, int], bytes]] = Table("pairs", key=Packed("QI"), value=RawBytes())
 SCHEMA: Final = Schema(purpose="test", tables=(NOTES, PAIRS))
+UNRESERVED: Final = MapLimits(reserve=Reserve(bytes_max=0))
+"""For who fills a disk to the last byte."""
+
 SMALL: Final = MapLimits(bytes_first=1 << 20, bytes_max=1 << 24, early_wait_seconds=0.02)
 
 

@@ -1,5 +1,6 @@
 """Records and receipts of commits: any number of any size, read one by one, pruned by history."""
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +27,11 @@ from node.ledger.wire import INT63_MAX
 from node.storage.batch import WriteBatch
 from node.storage.errors import DamagedDatabaseError
 from node.storage.history import receipt_at, receipts_at, record_at
+from node.storage.receipt_pages import PAGE_CONTENT_BYTES, unpack_page
 from node.storage.state_store import StateLimits, StateStore
-from node.storage.state_tables import COMMIT_RECORDS, RECEIPT_COUNTS, RECEIPTS
+from node.storage.state_tables import COMMIT_RECORDS, RECEIPT_COUNTS, RECEIPT_PAGES
 from node.vm.limits import ENCODED_VALUE_BYTES_MAX, MODULE_BYTES_MAX
-from primitives.errors import LocalProtocolError
+from primitives.errors import LocalProtocolError, MalformedBytesError
 from primitives.ids import DIGEST_SIZE_BYTES, Address, Digest, Gas, Grain, Height, Power
 from tests.storage.state_places import environment_at, store_at
 
@@ -44,12 +46,12 @@ def commit_receipts(store: StateStore, count: int) -> None:
 
 
 def stored(store: StateStore) -> tuple[list[int], list[int], list[tuple[int, int]]]:
-    """Return the keys of records, counts and receipts that are on disk."""
+    """Return the keys of records, counts and pages of receipts that are on disk."""
     with store._environment.snapshot() as snapshot:  # noqa: SLF001 - what is on disk
         return (
             [height for height, _ in snapshot.scan(COMMIT_RECORDS)],
             [height for height, _ in snapshot.scan(RECEIPT_COUNTS)],
-            [key for key, _ in snapshot.scan(RECEIPTS)],
+            [key for key, _ in snapshot.scan(RECEIPT_PAGES)],
         )
 
 
@@ -158,7 +160,7 @@ def test_history_beyond_the_limit_is_pruned(tmp_path: Path) -> None:
         for _ in range(8):
             commit_receipts(store, 2)
         heights = [5, 6, 7]
-        assert stored(store) == (heights, heights, [(h, i) for h in heights for i in (0, 1)])
+        assert stored(store) == (heights, heights, [(height, 0) for height in heights])
         with store.view(Height(4)) as view:
             assert (view.receipts(), view.receipt(0), view.commit_record()) == (None, None, None)
 
@@ -166,31 +168,74 @@ def test_history_beyond_the_limit_is_pruned(tmp_path: Path) -> None:
 def test_pruning_of_history_is_bounded_per_commit_and_goes_on_after_a_restart(
     tmp_path: Path,
 ) -> None:
+    page = bytes(PAGE_CONTENT_BYTES)
     with store_at(tmp_path) as store:
-        for _ in range(6):
-            commit_receipts(store, 5)
-    limits = StateLimits(kept_history=1, pruned_records_max=2, pruned_receipts_max=3)
+        for height in range(6):
+            store.commit(Height(height), {}, receipts=[page] * 5, record=b"")
+    limits = StateLimits(kept_history=1, pruned_records_max=2, pruned_pages_max=3)
     left = 6 * 5
     for turn in range(12):
         with store_at(tmp_path, limits=limits) as store:
             commit_receipts(store, 0)
-            records, counts, receipts = stored(store)
+            records, counts, pages = stored(store)
             left = max(0, left - 3)
             assert (len(records), len(counts)) == (max(1, 5 - turn),) * 2
             # A record goes before its receipts: nobody finds a part of them.
-            assert len(receipts) == max(left, 5 * sum(height < 6 for height in records))
+            assert len(pages) == max(left, 5 * sum(height < 6 for height in records))
     with store_at(tmp_path) as store:
         assert stored(store)[2] == []
 
 
-def test_receipt_that_is_lost_is_an_error_that_names_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [0] * 5_000,
+        [PAGE_CONTENT_BYTES // 3] * 10,
+        [1, PAGE_CONTENT_BYTES * 40, 1, PAGE_CONTENT_BYTES - 1, 1, 0, PAGE_CONTENT_BYTES],
+    ],
+)
+def test_receipts_of_any_size_come_back_from_their_pages(tmp_path: Path, sizes: list[int]) -> None:
+    receipts = [bytes([index % 251]) * size for index, size in enumerate(sizes)]
+    with store_at(tmp_path) as store:
+        store.commit(Height(0), {}, receipts=receipts, record=b"")
+        with store.view() as view:
+            assert view.receipts() == tuple(receipts)
+            for index in (0, 1, len(receipts) // 2, len(receipts) - 1):
+                assert view.receipt(index) == receipts[index]
+            assert view.receipt(len(receipts)) is None
+
+
+@pytest.mark.parametrize(
+    "page", [b"", b"\0" * 3, b"\0\0\0\x01", b"\0\0\0\1\0\0\0\2r", b"\0\0\0\0r", b"\xff" * 8]
+)
+def test_bytes_that_are_no_page_are_refused(page: bytes) -> None:
+    with pytest.raises(MalformedBytesError):
+        unpack_page(page)
+
+
+def test_page_that_is_lost_is_an_error_that_names_its_first_receipt(tmp_path: Path) -> None:
+    page = bytes(PAGE_CONTENT_BYTES)
+    for lost in (0, 1, 2):
+        with environment_at(tmp_path / str(lost)) as (environment, writer):
+            store = StateStore.open(environment, writer)
+            store.commit(Height(0), {}, receipts=[page] * 3, record=b"")
+            batch = WriteBatch()
+            batch.delete(RECEIPT_PAGES, (0, lost))
+            writer.write(batch)
+            with store.view() as view:
+                for read in (view.receipts, partial(view.receipt, lost)):
+                    with pytest.raises(
+                        DamagedDatabaseError, match=f"receipt {lost} of commit 0 is missing"
+                    ):
+                        read()
+
+
+def test_page_that_is_none_is_an_error_that_names_its_receipt(tmp_path: Path) -> None:
     with environment_at(tmp_path) as (environment, writer):
         store = StateStore.open(environment, writer)
         commit_receipts(store, 3)
         batch = WriteBatch()
-        batch.delete(RECEIPTS, (0, 2))
+        batch.put(RECEIPT_PAGES, (0, 0), b"no page of receipts")
         writer.write(batch)
-        with store.view() as view:
-            for read in (view.receipts, lambda: view.receipt(2)):
-                with pytest.raises(DamagedDatabaseError, match="receipt 2 of commit 0 is missing"):
-                    read()
+        with store.view() as view, pytest.raises(DamagedDatabaseError, match="receipt 1 of commit"):
+            view.receipt(1)

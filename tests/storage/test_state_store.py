@@ -109,7 +109,7 @@ def test_view_of_a_version_stays_readable_while_it_is_pruned(tmp_path: Path) -> 
             store.view(Height(0))
 
 
-def test_view_to_execute_is_the_newest_state_and_forgets_with_the_commit(tmp_path: Path) -> None:
+def test_view_to_execute_is_the_newest_state(tmp_path: Path) -> None:
     with store_at(tmp_path) as store:
         commit_next(store, SMALL)
         for number in range(4):
@@ -118,6 +118,48 @@ def test_view_to_execute_is_the_newest_state_and_forgets_with_the_commit(tmp_pat
                 assert view.get(b"n") == (b"%d" % (number - 1) if number else None)
             state = {**SMALL, b"n": b"%d" % number}
             assert commit_next(store, {b"n": b"%d" % number}) == naive_root(state)
+
+
+def test_view_to_execute_stays_at_its_state_whatever_is_committed(tmp_path: Path) -> None:
+    keys = sorted(SMALL)
+    with store_at(tmp_path) as store:
+        commit_next(store, SMALL)
+        views = [store.view_to_execute() for _ in range(2)]
+        for view in views:
+            assert view.get(keys[0]) == SMALL[keys[0]]
+        commit_next(store, {keys[0]: b"later", keys[1]: b"later", keys[2]: None, b"new": b"later"})
+        for view in views:
+            assert [view.get(key) for key in keys[:3]] == [SMALL[key] for key in keys[:3]]
+            assert view.get(b"new") is None
+            view.close()
+        with store.view_to_execute() as newest:
+            found = [newest.get(key) for key in (*keys[:3], b"new")]
+            assert found == [b"later", b"later", None, b"later"]
+
+
+def test_what_views_to_execute_find_is_what_the_disk_holds(tmp_path: Path) -> None:
+    """Memory of many commits, of which some were never written, against reading it all anew."""
+    dice, state = Random(3), accounts(300)
+    keys = [*sorted(state), *(b"new %d" % number for number in range(50))]
+    with store_at(tmp_path) as store:
+        commit_next(store, state)
+        for turn in range(25):
+            with store.view_to_execute() as view:
+                for key in dice.sample(keys, 40):
+                    assert view.get(key) == state.get(key)
+            changes = {
+                key: None if dice.random() < 0.3 else dice.randbytes(dice.choice((8, 400)))
+                for key in dice.sample(keys, 30)
+            }
+            if turn % 3 == 0:
+                store.prepare(Height(store.height + 1), changes, receipts=(), record=b"")
+                continue
+            state |= {key: value for key, value in changes.items() if value is not None}
+            state = {key: value for key, value in state.items() if changes.get(key, value)}
+            assert commit_next(store, changes) == naive_root(state)
+        with store.view_to_execute() as remembered, store.view() as read:
+            for key in keys:
+                assert remembered.get(key) == read.get(key) == state.get(key)
 
 
 def test_prepared_commit_is_nothing_until_it_is_written_and_adopted(tmp_path: Path) -> None:

@@ -7,9 +7,12 @@ leaving is no way out. What left before is not liable, nor is what came in after
 still stands in the record of its deposits. Amounts are rounded up to whole grains in sum, and what
 one part cannot pay for want of a whole share, the next one pays.
 
-Shares of the pool have no age. A delegator who came after the offence and acted on its delegation
-since then is one owner among all others, and answers with them for what the validator's own stake
-does not cover. Source of the liabilities: Cosmos SDK `x/staking/keeper/slash.go`.
+Shares of the pool have no age. So three kinds of stake answer, like all others, for what the own
+stake does not cover, although they came after the offence: a deposit whose owner has since then
+acted on that delegation (added to it, left, moved on, withdrew), which made it shares; an exit or a
+move of such shares; and what was redelegated in. In sum they never pay more than their part of what
+is liable now, and nothing at all where the own stake covers what is due. Source of the liabilities:
+Cosmos SDK `x/staking/keeper/slash.go`.
 """
 
 from dataclasses import dataclass

@@ -33,6 +33,8 @@ _LONG_HEAD: Final = LONG_FLAG << 8
 _HEAD: Final = struct.Struct(">IBBH")
 _PAYLOAD_LENGTHS: Final = tuple(struct.Struct(f">{n}H") for n in range(BUCKET_SIZE_MAX + 1))
 _LONG: Final = struct.Struct(">QI")
+_LENGTH: Final = struct.Struct(">I")
+_PAYLOAD_LENGTH: Final = struct.Struct(">H")
 
 Entry = tuple[bytes, bytes, bytes]
 """One key of a bucket, or what becomes of it: place, leaf digest, payload; deleted without payload.
@@ -99,7 +101,7 @@ def first_place(record: Record) -> bytes:
 
 
 def find_entry(record: Record, place: bytes) -> Entry | None:
-    """Return the entry of a place, None if the bucket has none.
+    """Return the entry of a place, None if the bucket has none; its payload is not checked yet.
 
     Raises:
         DamagedNodeError: its parts do not fill the bucket.
@@ -130,9 +132,9 @@ def splice_bucket(record: bytearray, entry: Entry) -> bytes | None:
     record[at + PLACE_SIZE_BYTES : at + PAIR_SIZE_BYTES] = leaf
     record[start:end] = payload
     if len(payload) != end - start:
-        record[:4] = len(record).to_bytes(4, "big")
+        _LENGTH.pack_into(record, 0, len(record))
         at = HEAD_SIZE_BYTES + _LENGTH_SIZE_BYTES * index
-        record[at : at + _LENGTH_SIZE_BYTES] = len(payload).to_bytes(_LENGTH_SIZE_BYTES, "big")
+        _PAYLOAD_LENGTH.pack_into(record, at, len(payload))
     return replaced
 
 
@@ -144,7 +146,7 @@ def pack_payload(key: bytes, value: bytes) -> bytes:
     """
     if len(key) > KEY_SIZE_BYTES_MAX:
         raise OversizedEntryError(part="key", size_bytes=len(key), limit=KEY_SIZE_BYTES_MAX)
-    return len(key).to_bytes(_LENGTH_SIZE_BYTES, "big") + key + value
+    return _PAYLOAD_LENGTH.pack(len(key)) + key + value
 
 
 def pack_long_payload(key: bytes, value: LongValue) -> bytes:
@@ -208,8 +210,9 @@ def _locate(record: Record, place: bytes) -> tuple[int, int, int, int] | None:
         return None
     index = (at - pairs_at) // PAIR_SIZE_BYTES
     lengths = _PAYLOAD_LENGTHS[count].unpack_from(record, HEAD_SIZE_BYTES)
-    # The digest of a bucket does not cover these lengths.
-    if payloads_at + sum(lengths) != len(record):
-        raise DamagedNodeError(where=place.hex(), reason="not the lengths of its bucket")
     start = payloads_at + sum(lengths[:index])
-    return index, at, start, start + lengths[index]
+    end = start + lengths[index]
+    # The digest of a bucket does not cover these lengths.
+    if end + sum(lengths[index + 1 :]) != len(record):
+        raise DamagedNodeError(where=place.hex(), reason="not the lengths of its bucket")
+    return index, at, start, end

@@ -55,8 +55,8 @@ LONG_VALUE_KIND: Final = 2
 class ChunkReader(Protocol):
     """Where chunks are kept."""
 
-    def chunk(self, number: int) -> bytes:
-        """Return a chunk with its head.
+    def chunk(self, number: int) -> bytes | memoryview:
+        """Return a chunk with its head; who reads it copies what is needed at once.
 
         Raises:
             StorageError: it is not there, or cannot be read.
@@ -79,7 +79,7 @@ def chunk_of(ref: int) -> int:
     return (ref & _ADDRESS_MASK) >> _CHUNK_SHIFT
 
 
-def record_at(chunk: bytes, ref: int) -> bytes:
+def record_at(chunk: bytes | memoryview, ref: int) -> bytes:
     """Return the record that a reference names in its chunk.
 
     Args:
@@ -93,7 +93,7 @@ def record_at(chunk: bytes, ref: int) -> bytes:
     end = start + int.from_bytes(chunk[start : start + 4], "big")
     if not start + HEAD_SIZE_BYTES <= end <= len(chunk):
         raise DamagedNodeError(where=f"{address_of(ref):#x}", reason="no record of that length")
-    return chunk[start:end]
+    return bytes(chunk[start:end])
 
 
 def spans_of(number: int, chunk: bytes) -> list[tuple[int, int, int]]:

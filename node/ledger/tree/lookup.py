@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 from node.ledger.tree.bucket import Entry, find_entry, unpack_bucket
 from node.ledger.tree.digests import DEPTH_MAX, FANOUT, digit_at, place_of
-from node.ledger.tree.fork import REF_SIZE_BYTES, child_span, unpack_fork
+from node.ledger.tree.fork import child_at, unpack_fork
 from node.ledger.tree.log import ENTRIES_SHIFT, Record, entries_of
 from node.ledger.tree.source import NodeSource
 from node.ledger.tree.update import Node, Root
-from primitives.ids import DIGEST_SIZE_BYTES
 
 PLACE_FIRST = bytes(32)
 PLACE_LAST = b"\xff" * 32
@@ -48,9 +47,7 @@ def node_at(source: NodeSource, root: Root, place: bytes, *, depth_max: int = DE
     while ref and not ref >> ENTRIES_SHIFT and depth < depth_max:
         record = source.fork(digest, ref)
         octet = place[depth >> 1]
-        digest_at, ref_at = child_span(record, octet & 15 if depth & 1 else octet >> 4)
-        digest = record[digest_at : digest_at + DIGEST_SIZE_BYTES]
-        ref = int.from_bytes(record[ref_at : ref_at + REF_SIZE_BYTES], "big") if ref_at else 0
+        digest, ref = child_at(record, octet & 15 if depth & 1 else octet >> 4)
         depth += 1
     return digest, ref
 

@@ -6,6 +6,8 @@ something. Nothing of this is stored: after a restart one turn of the log has to
 
 from collections.abc import Iterable
 
+from node.ledger.tree.log import chunk_of
+
 
 class Occupancy:
     """Counts what is alive per chunk; holds no more numbers than the log has chunks.
@@ -24,10 +26,10 @@ class Occupancy:
         """Note a new chunk."""
         self._alive[number] = record_count
 
-    def bury(self, numbers: Iterable[int]) -> None:
-        """Note that one record died in each of these chunks."""
+    def bury(self, refs: Iterable[int]) -> None:
+        """Note that these records died."""
         alive = self._alive
-        for number in numbers:
+        for number in map(chunk_of, refs):
             left = alive.get(number, 0) - 1
             if left > 0:
                 alive[number] = left

@@ -2,8 +2,9 @@
 
 Guards: a node is what its parent says, since it is hashed when it is read. LMDB has no checksums,
 so a flipped bit is found here. The trunk, the top of the newest tree, stays in memory: with it a
-value is one chunk away in a state of up to about two million entries. And what a commit reads to
-execute it reads again to update the tree, so a source may remember buckets for a while.
+value is one chunk away in a state of up to about two million entries. A source may remember
+buckets, too: what a commit reads to execute it reads again to update the tree, and what it writes
+the next one often reads.
 """
 
 from collections.abc import Mapping
@@ -28,38 +29,26 @@ from node.ledger.tree.log import (
     chunk_of,
     record_at,
 )
+from node.ledger.tree.recent import Recent
 
 TRUNK_DEPTH: Final = 4
 """Levels that are kept: 1 + 16 + 256 + 4,096 forks at most, 3 MB."""
 
-REMEMBERED_BUCKETS_MAX: Final = 16_384
-"""About 40 MB."""
+BUCKET_MEMORY_BYTES_MAX: Final = 32 << 20
+"""All buckets of a tree with 10**5 accounts, a fifth of those with 10**6."""
 
 Trunk = Mapping[int, Record]
 """Forks by reference. No address is used twice, so a fork in here is right for any root."""
 
+BucketMemory = Recent[int, Record]
+"""Buckets that were found right, or made here, by reference; right for any root, too."""
 
-class BucketMemory:
-    """Buckets that were read and found right, by reference; bounded."""
+_BUCKET_EXTRA_BYTES: Final = 192
 
-    __slots__ = ("_buckets", "_size_max")
 
-    def __init__(self, *, size_max: int = REMEMBERED_BUCKETS_MAX) -> None:
-        self._buckets: dict[int, bytes] = {}
-        self._size_max = size_max
-
-    def get(self, ref: int) -> bytes | None:
-        """Return a bucket, None if it is not remembered."""
-        return self._buckets.get(ref)
-
-    def add(self, ref: int, record: bytes) -> None:
-        """Remember a bucket, unless too many are."""
-        if len(self._buckets) < self._size_max:
-            self._buckets[ref] = record
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._buckets = {}
+def bucket_memory(*, bytes_max: int = BUCKET_MEMORY_BYTES_MAX) -> BucketMemory:
+    """Return a memory with nothing in it."""
+    return Recent(bytes_max=bytes_max, extra_bytes=_BUCKET_EXTRA_BYTES)
 
 
 class NodeSource:
@@ -78,7 +67,7 @@ class NodeSource:
     ) -> None:
         self._chunks = chunks
         self._trunk = trunk
-        self._memory = BucketMemory(size_max=0) if memory is None else memory
+        self._memory = bucket_memory(bytes_max=0) if memory is None else memory
 
     def fork(self, digest: Record, ref: int) -> Record:
         """Return the record of a fork.
@@ -96,21 +85,33 @@ class NodeSource:
             raise DamagedNodeError(where=f"{address_of(ref):#x}", reason="another fork")
         return record
 
-    def bucket(self, digest: Record, ref: int) -> bytes:
+    def bucket(self, digest: Record, ref: int) -> Record:
         """Return the record of a bucket; its payloads are not checked yet.
 
         Raises:
             StorageError: it is missing or damaged.
         """
-        known = self._memory.get(ref)
-        if known is not None:
-            return known
+        record = self._memory.get(ref)
+        if record is None:
+            record = self._read_bucket(digest, ref)
+            self._memory.put(ref, record)
+        return record
+
+    def last_bucket(self, digest: Record, ref: int) -> Record:
+        """Return what `bucket` does, for an update that replaces it; it is remembered no longer.
+
+        Raises:
+            StorageError: it is missing or damaged.
+        """
+        record = self._memory.take(ref)
+        return self._read_bucket(digest, ref) if record is None else record
+
+    def _read_bucket(self, digest: Record, ref: int) -> bytes:
         record = record_at(self._chunks.chunk(chunk_of(ref)), ref)
         if record[4] != BUCKET_KIND:
             raise DamagedNodeError(where=f"{address_of(ref):#x}", reason="not a bucket")
         if bucket_digest(bucket_pairs(record)) != digest:
             raise DamagedNodeError(where=f"{address_of(ref):#x}", reason="another bucket")
-        self._memory.add(ref, record)
         return record
 
     def content(self, entry: Entry) -> tuple[bytes, bytes]:

@@ -7,6 +7,7 @@ digests begin alike. A subtree is rebuilt as a bucket when it has few entries le
 when it has too many, so that its digest says nothing of its past.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -30,20 +31,21 @@ from node.ledger.tree.digests import (
     EMPTY_ROOT,
     bucket_digest,
     fork_digest,
-    leaf_digest,
+    place_and_leaf,
     place_of,
 )
 from node.ledger.tree.fork import (
-    REF_SIZE_BYTES,
     Child,
     child_span,
     fork_message,
     pack_fork,
     path_size_bytes,
+    put_ref,
+    ref_in,
     regrow_fork,
     unpack_fork,
 )
-from node.ledger.tree.log import ENTRIES_SHIFT, LogWriter, Record, chunk_of, entries_of
+from node.ledger.tree.log import ENTRIES_SHIFT, LogWriter, Record, entries_of
 from node.ledger.tree.source import TRUNK_DEPTH, NodeSource, Trunk
 from primitives.ids import DIGEST_SIZE_BYTES, Digest
 
@@ -70,12 +72,13 @@ class TreeUpdate:
     Args:
         chunks: to append to the log, with their numbers.
         record_counts: how many records each of them has.
-        buried: for each record that died, the number of its chunk.
+        buried: references to the records that died.
         next_chunk: the number after the last of them.
         written_bytes: how much was appended.
         grown_bytes: how much more, or less, the tree at the new root takes in the log.
-        trunk_added: forks near the root.
+        trunk_added: forks near the root, by reference.
         trunk_removed: references to those they replace.
+        buckets_added: by reference.
     """
 
     root: Root
@@ -87,6 +90,7 @@ class TreeUpdate:
     grown_bytes: int
     trunk_added: Trunk
     trunk_removed: list[int]
+    buckets_added: Mapping[int, Record]
 
 
 class Updater:
@@ -101,7 +105,7 @@ class Updater:
         self._deletes = False
         self._trunk_added: dict[int, Record] = {}
         self._trunk_removed: list[int] = []
-        self._fresh: dict[int, bytearray] = {}
+        self._buckets_added: dict[int, Record] = {}
 
     def prepare(self, changes: Mapping[bytes, bytes | None]) -> list[Entry]:
         """Turn changes by key into changes by place; None deletes.
@@ -135,13 +139,13 @@ class Updater:
             grown_bytes=self._log.written_bytes - self._dead_bytes,
             trunk_added=self._trunk_added,
             trunk_removed=self._trunk_removed,
+            buckets_added=self._buckets_added,
         )
 
     def _entry(self, key: bytes, value: bytes | None) -> Entry:
-        place = place_of(key)
         if value is None:
-            return place, b"", b""
-        leaf = leaf_digest(place, value)
+            return place_of(key), b"", b""
+        place, leaf = place_and_leaf(key, value)
         if len(value) <= INLINE_VALUE_SIZE_BYTES_MAX:
             return place, leaf, pack_payload(key, value)
         return place, leaf, pack_long_payload(key, self.store_long(place, value))
@@ -162,13 +166,15 @@ class Updater:
             if not ref_at:
                 regrown.append(Child(index, *self._subtree(NO_NODE, depth + 1, below)))
                 continue
-            digest_end, ref_end = digest_at + DIGEST_SIZE_BYTES, ref_at + REF_SIZE_BYTES
-            child_ref = int.from_bytes(before[ref_at:ref_end], "big")
-            child = (before[digest_at:digest_end], child_ref)
-            digest, ref = self._subtree(child, depth + 1, below)
+            digest_end = digest_at + DIGEST_SIZE_BYTES
+            child = before[digest_at:digest_end], ref_in(before, ref_at)
+            if child[1] >> ENTRIES_SHIFT:
+                digest, ref = self._bucket(child, depth + 1, below)
+            else:
+                digest, ref = self._fork(child, depth + 1, below)
             if ref:
                 record[digest_at:digest_end] = digest
-                record[ref_at:ref_end] = ref.to_bytes(REF_SIZE_BYTES, "big")
+                put_ref(record, ref_at, ref)
             else:
                 regrown.append(Child(index, digest, ref))
         if regrown:
@@ -183,20 +189,20 @@ class Updater:
         return self._add_fork(record, depth)
 
     def _bucket(self, node: Node, depth: int, changes: list[Entry]) -> Node:
-        record = bytearray(self._source.bucket(*node))
-        size_bytes = len(record)
+        before = self._source.last_bucket(*node)
+        record = bytearray(before)
         for at, change in enumerate(changes):
             replaced = splice_bucket(record, change) if change[2] else None
             if replaced is None:
                 entries = {entry[0]: entry for entry in unpack_bucket(record)}
                 if not self._change_entries(entries, changes[at:]) and not at:
                     return node
-                self._bury(node[1], size_bytes)
+                self._bury(node[1], len(before))
                 return self._build(sorted(entries.values()), depth)
             if replaced and replaced[0] & LONG_FLAG:
                 self._bury_value(change, replaced)
-        self._bury(node[1], size_bytes)
-        return self._add_bucket(record, entries_of(node[1]))
+        self._bury(node[1], len(before))
+        return self._add_bucket(record, node[1] >> ENTRIES_SHIFT)
 
     def _change_entries(self, entries: dict[bytes, Entry], changes: list[Entry]) -> bool:
         """Insert and delete; return whether anything changed."""
@@ -228,16 +234,14 @@ class Updater:
         """Make one bucket of a fork that has few entries left, or none."""
         entries: list[Entry] = []
         for _, digest, ref in unpack_fork(record):
-            below = self._fresh.get(ref) or self._source.bucket(digest, ref)
+            below = self._buckets_added.pop(ref, None) or self._source.last_bucket(digest, ref)
             self._bury(ref, len(below))
             entries.extend(unpack_bucket(below))
         return self._build(entries, depth)
 
     def _add_bucket(self, record: bytearray, entry_count: int) -> Node:
         ref = entry_count << ENTRIES_SHIFT | self._log.append(record)
-        if self._deletes:
-            # A fork above may have to turn into one bucket with this one.
-            self._fresh[ref] = record
+        self._buckets_added[ref] = record
         return bucket_digest(bucket_pairs(record)), ref
 
     def _add_fork(self, record: bytearray, depth: int) -> Node:
@@ -255,7 +259,7 @@ class Updater:
             self._bury(before.address, before.record_size_bytes)
 
     def _bury(self, ref: int, size_bytes: int) -> None:
-        self._buried.append(chunk_of(ref))
+        self._buried.append(ref)
         self._dead_bytes += size_bytes
 
 
@@ -264,14 +268,14 @@ def _by_digit(entries: list[Entry], depth: int) -> list[tuple[int, list[Entry]]]
     octet, shift = depth >> 1, 0 if depth & 1 else 4
     if len(entries) == 1:
         return [(entries[0][0][octet] >> shift & 15, entries)]
+    digits = [entry[0][octet] >> shift & 15 for entry in entries]
     groups: list[tuple[int, list[Entry]]] = []
-    start, index = 0, entries[0][0][octet] >> shift & 15
-    for at, entry in enumerate(entries):
-        found = entry[0][octet] >> shift & 15
-        if found != index:
-            groups.append((index, entries[start:at]))
-            start, index = at, found
-    groups.append((index, entries[start:]))
+    start = 0
+    while start < len(entries):
+        digit = digits[start]
+        end = bisect_right(digits, digit, start)
+        groups.append((digit, entries[start:end]))
+        start = end
     return groups
 
 

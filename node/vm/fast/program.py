@@ -1,12 +1,10 @@
-"""A linked module as Python functions, each translated when it is first called."""
+"""A linked module as Python functions, translated all at once or each when it is first called."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NoReturn
 
 from node.vm.fast.storing import loader, storer, teller
 from node.vm.fast.translator import translate
-from node.vm.interpreter.engine import interpret
-from node.vm.limits import MODULE_BYTES_MAX
 from node.vm.linked import LinkedModule
 from node.vm.meter import Meter
 from node.vm.operations import parts, storage, world
@@ -70,23 +68,26 @@ _WORDS: Final[dict[str, object]] = {
 
 
 class Program:
-    """The functions of one module; two that are called at once may both be translated, no harm.
+    """The functions of one module; threads may share it.
 
-    Args:
-        linked: the module.
-        patience: gas for each byte of code that a function uses on the interpreter before it is
-            translated, with all that it calls. Translating takes 18 us a byte; whoever calls much
-            code once, for little gas, must not have it done for nothing.
+    A function that two threads call at once for the first time may be translated twice, no harm.
     """
 
-    __slots__ = ("_namespace", "_patience", "linked")
+    __slots__ = ("_is_translated", "_namespace", "linked")
 
-    def __init__(self, linked: LinkedModule, *, patience: int) -> None:
+    def __init__(self, linked: LinkedModule) -> None:
         self.linked: Final = linked
-        self._patience = [patience * size for size in _reached_bytes(linked)]
+        self._is_translated = False
         self._namespace = _WORDS | dict(self._words())
         for index in range(len(linked.module.functions)):
             self._namespace[f"f{index}"] = self._untranslated(index)
+
+    def translate_all(self) -> None:
+        """Translate every function now; harmless if that was done before."""
+        if not self._is_translated:
+            for index in range(len(self.linked.module.functions)):
+                self._translate(index)
+            self._is_translated = True
 
     def call(self, run: Run, *, function: int, arguments: tuple[Value, ...]) -> Value:
         """Return the result of the function.
@@ -94,12 +95,6 @@ class Program:
         Raises:
             VmTrap: it ended in a trap.
         """
-        if self._patience[function] > 0:
-            gas = run.meter.gas
-            try:
-                return interpret(run, function=function, arguments=arguments)
-            finally:
-                self._patience[function] -= gas - run.meter.gas
         translated: Any = self._namespace[f"f{function}"]
         result: Value = translated(run, *arguments)
         return result
@@ -135,12 +130,3 @@ class Program:
         # The source is made of our own words, integers and generated names only (see `translator`),
         # from code that the verifier accepted; nothing that a contract's author wrote is in it.
         exec(code, self._namespace)  # noqa: S102
-
-
-def _reached_bytes(linked: LinkedModule) -> list[int]:
-    """Return for each function how much code a call of it may run, counted once for each caller."""
-    module = linked.module
-    reached = [len(function.code) for function in module.module.functions]
-    for index in module.call_order:
-        reached[index] += sum(reached[callee] for callee in module.functions[index].calls)
-    return [min(size, MODULE_BYTES_MAX) for size in reached]

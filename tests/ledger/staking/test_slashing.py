@@ -77,6 +77,36 @@ def test_stake_that_came_after_the_offence_loses_nothing_in_a_pool_that_was_clos
     assert heavy.holding("y", "A").free + heavy.holding("y", "A").leaving in {599, 600}
 
 
+@pytest.mark.parametrize("way", ["added", "moved in"])
+def test_later_stake_that_has_no_age_any_more_pays_its_part_and_no_more(
+    heavy: Town, way: str
+) -> None:
+    heavy.delegate("y", "A" if way == "added" else "B", 600)
+    heavy.end_epoch()
+    if way == "added":
+        heavy.delegate("y", "A", 10)
+    else:
+        heavy.redelegate("y", "B", "A", 600)
+    heavy.end_epoch()
+    # 300 are due: 100 from A, and the rest from x with 300 and y with 600.
+    assert heavy.punish("A", epoch=1).burned == 300
+    held = heavy.holding("y", "A")
+    assert held.free + held.arrived + held.leaving in range(466, 478)
+    assert heavy.holding("x", "A").free in {233, 234}
+
+
+def test_later_stake_without_age_pays_nothing_that_the_own_stake_covers(town: Town) -> None:
+    town.delegate("x", "A", 100)
+    town.delegate("y", "B", 600)
+    town.end_epoch()
+    town.delegate("x", "A", 100)
+    town.redelegate("y", "B", "A", 600)
+    town.end_epoch()
+    assert town.punish("A", epoch=1).burned == 50
+    assert town.holding("x", "A").free == 200
+    assert town.holding("y", "A").arrived == 600
+
+
 def test_who_came_after_the_offence_and_left_again_loses_nothing_to_it(town: Town) -> None:
     town.end_epoch()
     town.delegate("x", "A", 100_000)

@@ -56,13 +56,13 @@ def test_most_chunks_are_dead_when_they_are_cleaned_under_load() -> None:
 
 def test_chunks_from_before_are_never_called_dead() -> None:
     occupancy = Occupancy(known_from=10)
-    occupancy.bury([3, 3, 9])
+    occupancy.bury([3 << 16, 3 << 16 | 8, 9 << 16])
     assert not any(occupancy.is_dead(number) for number in range(10))
     assert occupancy.is_dead(10)
     occupancy.add(10, 2)
-    occupancy.bury([10])
+    occupancy.bury([10 << 16])
     assert not occupancy.is_dead(10)
-    occupancy.bury([10])
+    occupancy.bury([10 << 16])
     assert occupancy.is_dead(10)
     occupancy.add(11, 1)
     occupancy.forget(range(5, 12))

@@ -15,7 +15,7 @@ from node.ledger.tree.digests import leaf_digest, place_of
 from node.ledger.tree.errors import DamagedNodeError
 from node.ledger.tree.log import record_at, spans_of
 from node.ledger.tree.lookup import PLACE_FIRST, entries_from, value_of
-from node.ledger.tree.source import BucketMemory, NodeSource
+from node.ledger.tree.source import NodeSource, bucket_memory
 from node.ledger.tree.update import Root, Updater
 from primitives.errors import StorageError
 from tests.ledger.tree.memory import MemoryTree
@@ -68,31 +68,48 @@ def test_chunk_that_is_gone_is_an_error_of_storage() -> None:
         value_of(tree.cold_source, tree.root, b"key")
 
 
-def test_remembered_buckets_are_not_read_again_and_their_number_is_bounded() -> None:
-    tree, memory = MemoryTree(), BucketMemory(size_max=3)
+def test_remembered_buckets_are_not_read_again() -> None:
+    tree, memory = MemoryTree(), bucket_memory()
     tree.apply(accounts(300))
     source = NodeSource(tree, trunk=tree.trunk, memory=memory)
     keys = sorted(accounts(300), key=place_of)
-    for key in keys:
-        assert value_of(source, tree.root, key) == accounts(300)[key]
+    assert value_of(source, tree.root, keys[0]) == accounts(300)[keys[0]]
     tree.chunks.clear()
     assert value_of(source, tree.root, keys[0]) == accounts(300)[keys[0]]
     with pytest.raises(DamagedNodeError):
         value_of(source, tree.root, keys[-1])
-    memory.clear()
-    with pytest.raises(DamagedNodeError):
-        value_of(source, tree.root, keys[0])
 
 
 def test_update_leaves_remembered_buckets_as_they_were() -> None:
-    tree, memory = MemoryTree(), BucketMemory()
+    tree, memory = MemoryTree(), bucket_memory()
     tree.apply(accounts(20))
     source = NodeSource(tree, trunk=tree.trunk, memory=memory)
     key = next(iter(accounts(20)))
     assert value_of(source, tree.root, key) == b"v" * 60
+    remembered = source.bucket(*tree.root)
+    before = bytes(remembered)
     updater = Updater(source, tree.root, next_chunk=tree.next_chunk)
     updater.apply(updater.prepare({key: b"changed"}))
+    assert remembered == before
     assert value_of(source, tree.root, key) == b"v" * 60
+
+
+def test_update_takes_what_it_replaces_out_of_memory_and_gives_what_it_made() -> None:
+    tree, memory = MemoryTree(), bucket_memory()
+    state = accounts(300)
+    tree.apply(state)
+    source = NodeSource(tree, trunk=tree.trunk, memory=memory)
+    for key in state:
+        assert value_of(source, tree.root, key) == state[key]
+    updater = Updater(source, tree.root, next_chunk=tree.next_chunk)
+    update = updater.apply(updater.prepare(dict.fromkeys(sorted(state)[:20], b"changed")))
+    memory.put_all(update.buckets_added)
+    tree.chunks.clear()
+    after = NodeSource(tree, trunk=update.trunk_added, memory=memory)
+    for number, key in enumerate(sorted(state)):
+        assert value_of(after, update.root, key) == (b"changed" if number < 20 else state[key])
+    with pytest.raises(DamagedNodeError):
+        value_of(source, tree.root, min(state))
 
 
 def test_entry_under_another_place_is_no_payload_of_it() -> None:

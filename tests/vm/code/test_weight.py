@@ -84,7 +84,7 @@ def test_widest_types_are_made_ready_once_each() -> None:
         for index in range(TYPES_MAX - 2)
     ]
     module = _module(*wide, "function f external () Unit\nUNIT\nRETURN")
-    calls = _calls_made(lambda: Program(LinkedModule(module), patience=0))
+    calls = _calls_made(lambda: Program(LinkedModule(module)))
     assert calls < 200 * TYPES_MAX
 
 
@@ -92,8 +92,8 @@ def test_events_are_made_ready_when_they_are_first_emitted() -> None:
     event = "event E " + " ".join(f"c{place}:t17" for place in range(EVENT_FIELDS_MAX - 1))
     body = "function f external () Unit\nUNIT\nRETURN"
     with_event, without = _module(event, body), _module(body)
-    extra = _calls_made(lambda: Program(LinkedModule(with_event), patience=0)) - _calls_made(
-        lambda: Program(LinkedModule(without), patience=0)
+    extra = _calls_made(lambda: Program(LinkedModule(with_event))) - _calls_made(
+        lambda: Program(LinkedModule(without))
     )
     assert extra < 10
 

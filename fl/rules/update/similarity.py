@@ -1,0 +1,190 @@
+"""Find copies, near-copies and replays among the updates of a round, by exact inner products.
+
+Guards: what ends up in `Facts` is the same for every honest validator, whatever its machine.
+
+Updates of honest trainers resemble each other, and more so the more alike their tasks are; raw
+cosines would punish exactly them (the trap of FoolsGold, Fung et al. 2018, arXiv:1808.04866). So
+the mean of the round is taken off first, and a pair is near only if its cosine is over three
+quarters and stands out, by more than eight robust standard deviations, from the cosines that either
+of the two has with everybody else. (Among the cosines of all pairs little stands out: copies pull
+the mean to themselves, which spreads the others.) Where most updates are near-copies nothing stands
+out from them; two updates whose distance is under a sixteenth of their norm are therefore near
+whatever the others do. Trainers whose groups differ by much more than they do within a group would
+be taken for near-copies too; they lose no bond, but share one slot.
+An own earlier update is matched by distance alone: that a trainer with unusual samples moves twice
+in the same direction is no fault.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isqrt
+from typing import Final
+
+from fl.rules.limits import ONE
+from fl.rules.scorecard import MALFORMED, REPLAY, VALID, Facts
+from fl.rules.update.norms import norm_squared
+from fl.rules.update.products import Integers, products
+from fl.rules.update.rows import Int32s
+from fl.rules.update.spans import ALONE, Execution
+from primitives.ids import Digest
+from primitives.order import quantile
+
+GLOBAL_DELTAS_MAX: Final = 8
+"""Of the last rounds: an update that repeats one of them is a replay."""
+
+DEVIATIONS: Final = 8
+# The median absolute deviation of a normal distribution times 1.4826 is its standard deviation.
+_DEVIATION_NUMERATOR: Final = 14_826
+_DEVIATION_DENOMINATOR: Final = 10_000
+
+DEVIATION_MIN: Final = ONE // 1_024
+"""Of the cosines of few updates; their median deviation may be nothing by chance."""
+
+COSINE_MIN: Final = ONE * 3 // 4
+NEAR_SQUARED: Final = 256
+"""Two vectors are near if their squared distance times this is within either squared norm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An update that decoded: its vector, its content digest, and earlier ones of its trainer."""
+
+    vector: Int32s
+    content: Digest
+    own: Sequence[Int32s] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Products of the updates (left) with the updates and what they may repeat (right)."""
+
+    gram: Integers
+    right_squares: list[int]
+
+    @property
+    def count(self) -> int:
+        return len(self.gram)
+
+    def is_near(self, update: int, right: int) -> bool:
+        squares = int(self.gram[update, update]), self.right_squares[right]
+        distance = squares[0] + squares[1] - 2 * int(self.gram[update, right])
+        return min(squares) > 0 and distance * NEAR_SQUARED <= min(squares)
+
+    def cosines(self, right: int) -> list[int]:
+        """Return the Q16 cosines of all updates with one on the right, the mean taken off."""
+        spread = self._centred_square(right)
+        return [
+            _ratio(self._centred(update, right), self._centred(update, update) * spread)
+            for update in range(self.count)
+        ]
+
+    def _centred(self, update: int, right: int) -> int:
+        """Return the product of what is left without the mean, times the squared count."""
+        count, updates = self.count, self.gram[:, : self.count]
+        mean_with_right = int(self.gram[:, right].sum())
+        mean_with_update = int(updates[update].sum())
+        product = count * int(self.gram[update, right])
+        return count * (product - mean_with_right - mean_with_update) + int(updates.sum())
+
+    def _centred_square(self, right: int) -> int:
+        count, updates = self.count, self.gram[:, : self.count]
+        product = count * self.right_squares[right] - 2 * int(self.gram[:, right].sum())
+        return count * product + int(updates.sum())
+
+
+def find_facts(
+    candidates: Sequence[Candidate | None],
+    *,
+    norms: Sequence[int],
+    global_deltas: Sequence[Int32s],
+    execution: Execution = ALONE,
+) -> list[Facts]:
+    """Return the facts about every update of a round, in order.
+
+    Args:
+        candidates: None where the blob is malformed.
+        norms: of the vectors as they came, before any clipping; ignored for a malformed one.
+        global_deltas: of the last rounds, of which the last `GLOBAL_DELTAS_MAX` count.
+        execution: who works through how many coordinates at a time.
+    """
+    places = [place for place, one in enumerate(candidates) if one is not None]
+    present = [one for one in candidates if one is not None]
+    vectors = [one.vector for one in present]
+    past = global_deltas[-GLOBAL_DELTAS_MAX:]
+    measured = _measure(vectors, [*vectors, *past], execution=execution)
+    originals = _first_of([one.content for one in present])
+    clusters = _clusters(measured, originals)
+    replays = _replays(measured)
+    facts = [Facts(MALFORMED, place, place, 0) for place in range(len(candidates))]
+    for index, place in enumerate(places):
+        is_replay = replays[index] or _repeats_own(present[index], execution=execution)
+        facts[place] = Facts(
+            verdict=REPLAY if is_replay else VALID,
+            original=places[originals[index]],
+            cluster=places[clusters[index]],
+            norm=norms[place],
+        )
+    return facts
+
+
+def _replays(measured: _Round) -> list[bool]:
+    found = [False] * measured.count
+    for right in range(measured.count, len(measured.right_squares)):
+        cosines = measured.cosines(right)
+        if not measured.right_squares[right]:
+            continue  # A round that changed nothing can not be repeated.
+        limit = _limit(cosines)
+        for update, cosine in enumerate(cosines):
+            found[update] |= cosine > limit or measured.is_near(update, right)
+    return found
+
+
+def _repeats_own(candidate: Candidate, *, execution: Execution) -> bool:
+    if not candidate.own:
+        return False
+    both = [candidate.vector, *candidate.own]
+    measured = _measure([candidate.vector], both, execution=execution)
+    return any(measured.is_near(0, right) for right in range(1, len(both)))
+
+
+def _clusters(measured: _Round, originals: Sequence[int]) -> list[int]:
+    """Return for each update the least one that a chain of near pairs leads to."""
+    cosines = [measured.cosines(update) for update in range(measured.count)]
+    pairs = [(low, high) for high in range(measured.count) for low in range(high)]
+    limits = [_limit([*row[:update], *row[update + 1 :]]) for update, row in enumerate(cosines)]
+    clusters = list(range(measured.count))
+    for low, high in pairs:
+        is_copy = originals[low] == originals[high]
+        stands_out = cosines[high][low] > max(limits[low], limits[high])
+        if is_copy or stands_out or measured.is_near(low, high):
+            kept, gone = sorted((clusters[low], clusters[high]))
+            clusters = [kept if cluster == gone else cluster for cluster in clusters]
+    return clusters
+
+
+def _measure(left: Sequence[Int32s], right: Sequence[Int32s], *, execution: Execution) -> _Round:
+    """Multiply; the right begins with the left."""
+    gram = products(left, right, execution=execution)
+    squares = [int(gram[index, index]) for index in range(len(left))]
+    squares += [norm_squared(other) for other in right[len(left) :]]
+    return _Round(gram, squares)
+
+
+def _limit(cosines: Sequence[int]) -> int:
+    """Return what a cosine must be greater than to stand out."""
+    if not cosines:
+        return ONE
+    median = quantile(cosines, numerator=1, denominator=2)
+    deviations = [abs(cosine - median) for cosine in cosines]
+    spread = max(DEVIATION_MIN, quantile(deviations, numerator=1, denominator=2))
+    above = DEVIATIONS * spread * _DEVIATION_NUMERATOR // _DEVIATION_DENOMINATOR
+    return max(median + above, COSINE_MIN)
+
+
+def _ratio(product: int, squares: int) -> int:
+    return product * ONE // isqrt(squares) if squares > 0 else 0
+
+
+def _first_of(contents: Sequence[Digest]) -> list[int]:
+    first: dict[Digest, int] = {}
+    return [first.setdefault(content, index) for index, content in enumerate(contents)]

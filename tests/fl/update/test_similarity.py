@@ -1,0 +1,182 @@
+"""Copies, near-copies and replays are found; honest updates that resemble each other are not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from fl.rules.scorecard import MALFORMED, REPLAY, VALID
+from fl.rules.update.layout import TensorLayout, TensorSpec
+from fl.rules.update.norms import norm
+from fl.rules.update.root import content_digest
+from fl.rules.update.rows import COORDINATE_MAX, Int32s
+from fl.rules.update.similarity import Candidate, find_facts
+from fl.rules.update.spans import Execution
+
+SIZE = 3_000
+LAYOUT = TensorLayout.of([TensorSpec("weights", (SIZE,))])
+SIGNAL, NOISE = 0.02, 0.02
+
+Real = npt.NDArray[np.float64]
+
+
+def quantised(real: Real) -> Int32s:
+    return np.rint(real * 2**24).astype(np.int32)
+
+
+def signal(seed: int = 1) -> Real:
+    return np.random.default_rng(seed).normal(0, SIGNAL, SIZE)
+
+
+def honest(count: int, *, seed: int = 2, noise: float = NOISE) -> list[Int32s]:
+    """Return updates that share a direction: raw cosines of one half and more."""
+    dice = np.random.default_rng(seed)
+    return [quantised(signal() + dice.normal(0, noise, SIZE)) for _ in range(count)]
+
+
+def candidate(vector: Int32s, own: Sequence[Int32s] = ()) -> Candidate:
+    return Candidate(vector=vector, content=content_digest(vector, layout=LAYOUT), own=own)
+
+
+def facts(
+    vectors: Sequence[Int32s | None],
+    *,
+    past: Sequence[Int32s] = (),
+    own: dict[int, list[Int32s]] | None = None,
+    execution: Execution | None = None,
+) -> list[tuple[int, int, int]]:
+    """Return verdict, original and cluster of each."""
+    candidates = [
+        None if vector is None else candidate(vector, (own or {}).get(place, ()))
+        for place, vector in enumerate(vectors)
+    ]
+    norms = [0 if vector is None else norm(vector) for vector in vectors]
+    found = find_facts(
+        candidates, norms=norms, global_deltas=past, execution=execution or Execution()
+    )
+    assert [one.norm for one in found] == norms
+    assert all(one.fits(len(vectors)) for one in found)
+    return [(one.verdict, one.original, one.cluster) for one in found]
+
+
+def apart(count: int) -> list[tuple[int, int, int]]:
+    return [(VALID, place, place) for place in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 8, 20])
+@pytest.mark.parametrize("noise", [0.005, 0.02, 0.1])
+def test_honest_updates_that_resemble_each_other_stay_apart(count: int, noise: float) -> None:
+    assert facts(honest(count, noise=noise)) == apart(count)
+
+
+def test_two_camps_of_honest_trainers_stay_apart() -> None:
+    dice = np.random.default_rng(5)
+    camps = (signal(10), signal(11))
+    updates = [quantised(1.5 * camps[n % 2] + dice.normal(0, NOISE, SIZE)) for n in range(12)]
+    assert facts(updates) == apart(12)
+
+
+def test_exact_copies_have_the_first_as_original_and_one_cluster() -> None:
+    first, second, third = honest(3)
+    found = facts([first, second, first, third, first])
+    assert found == [(VALID, 0, 0), (VALID, 1, 1), (VALID, 0, 0), (VALID, 3, 3), (VALID, 0, 0)]
+
+
+@pytest.mark.parametrize("copies", [1, 4, 8])
+@pytest.mark.parametrize("noise", [0.0001, 0.002, 0.005])
+def test_copies_with_noise_are_one_cluster(copies: int, noise: float) -> None:
+    dice = np.random.default_rng(6)
+    updates = honest(12)
+    source = updates[0].astype(np.float64) / 2**24
+    hidden = [quantised(source + dice.normal(0, noise, SIZE)) for _ in range(copies)]
+    found = facts([*updates, *hidden])
+    assert [one[2] for one in found] == [*range(12), *[0] * copies]
+    assert [one[1] for one in found] == list(range(12 + copies))
+
+
+def test_most_updates_being_near_copies_hides_none() -> None:
+    dice = np.random.default_rng(7)
+    updates = honest(4)
+    source = updates[0].astype(np.float64) / 2**24
+    hidden = [quantised(source + dice.normal(0, 0.0005, SIZE)) for _ in range(16)]
+    assert [one[2] for one in facts([*updates, *hidden])] == [*range(4), *[0] * 16]
+
+
+def test_a_chain_of_near_copies_is_one_cluster() -> None:
+    updates = honest(10)
+    dice = np.random.default_rng(8)
+    step = quantised(dice.normal(0, 0.0015, SIZE))
+    chain = [updates[0] + place * step for place in range(1, 4)]
+    assert [one[2] for one in facts([*updates, *chain])] == [*range(10), 0, 0, 0]
+
+
+def test_zero_updates_are_copies_of_each_other_and_no_replay() -> None:
+    zero = np.zeros(SIZE, dtype=np.int32)
+    found = facts([zero, *honest(4), zero], past=[zero])
+    assert found == [(VALID, 0, 0), *apart(5)[1:], (VALID, 0, 0)]
+
+
+def test_malformed_updates_are_facts_of_their_own() -> None:
+    first, second, third = honest(3)
+    found = facts([None, first, None, second, first, third])
+    assert found[0] == (MALFORMED, 0, 0)
+    assert found[2] == (MALFORMED, 2, 2)
+    assert found[4] == (VALID, 1, 1)
+    assert facts([None]) == [(MALFORMED, 0, 0)]
+    assert facts([]) == []
+
+
+def global_delta(seed: int) -> Int32s:
+    """Return the aggregate of an earlier round, in much the same direction as this one."""
+    dice = np.random.default_rng(seed)
+    return quantised(signal() + dice.normal(0, NOISE / 3, SIZE))
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.8, 1.3])
+def test_a_scaled_replay_of_a_recent_global_delta_is_found(factor: float) -> None:
+    past = [global_delta(seed) for seed in range(100, 108)]
+    dice = np.random.default_rng(9)
+    replayed = quantised(past[3].astype(np.float64) / 2**24 * factor + dice.normal(0, 0.003, SIZE))
+    found = facts([*honest(12), replayed], past=past)
+    assert found == [*apart(12), (REPLAY, 12, 12)]
+
+
+def test_an_exact_replay_is_found_among_any_number_of_updates() -> None:
+    past = [global_delta(100)]
+    assert facts([past[0]], past=past) == [(REPLAY, 0, 0)]
+    assert facts([*honest(2), past[0]], past=past)[2][0] == REPLAY
+
+
+def test_deltas_of_long_ago_are_not_compared() -> None:
+    past = [global_delta(seed) for seed in range(100, 109)]
+    assert facts([*honest(6), past[0]], past=past)[6][0] == VALID
+    assert facts([*honest(6), past[1]], past=past)[6][0] == REPLAY
+
+
+def test_an_own_earlier_update_is_found_and_the_same_bias_is_not() -> None:
+    dice = np.random.default_rng(12)
+    bias = signal(20) * 3
+    earlier = quantised(signal() + bias + dice.normal(0, NOISE, SIZE))
+    now = quantised(signal() + bias + dice.normal(0, NOISE, SIZE))
+    others = honest(10)
+    assert facts([now, *others], own={0: [earlier]})[0][0] == VALID
+    assert facts([earlier + 3, *others], own={0: [earlier]})[0][0] == REPLAY
+
+
+def test_facts_do_not_depend_on_spans() -> None:
+    updates = honest(6)
+    vectors = [*updates, updates[2] + 5]
+    past = [global_delta(100)]
+    there = facts(vectors, past=past)
+    for columns in (1_000, 977, 64):
+        assert facts(vectors, past=past, execution=Execution(columns=columns)) == there
+
+
+def test_the_greatest_updates_do_not_wrap() -> None:
+    most = np.full(SIZE, COORDINATE_MAX, dtype=np.int32)
+    assert facts([most, -most, most], past=[-most]) == [
+        (VALID, 0, 0),
+        (REPLAY, 1, 1),
+        (VALID, 0, 0),
+    ]
