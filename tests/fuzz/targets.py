@@ -38,10 +38,12 @@ from tests.consensus.bench import PAYLOAD, Bench
 from tests.consensus.builders import Forge, phantom
 from tests.consensus.chain import Chain
 from tests.dsl.committee import context_of
+from tests.fuzz.job_targets import JOB_TARGETS
 from tests.fuzz.ledger_targets import LEDGER_TARGETS
 from tests.fuzz.p2p_targets import P2P_TARGETS
 from tests.fuzz.script import STEPS_MAX, Play
 from tests.fuzz.target import Target
+from tests.fuzz.update_targets import UPDATE_TARGETS
 from tests.fuzz.vm_targets import VM_TARGETS
 
 BENCH: Final = Bench((1,) * 4)
@@ -162,5 +164,7 @@ TARGETS: Final = {
         *P2P_TARGETS,
         *LEDGER_TARGETS,
         *VM_TARGETS,
+        *UPDATE_TARGETS,
+        *JOB_TARGETS,
     )
 }

@@ -8,11 +8,14 @@ import pytest
 from primitives.errors import MalformedBytesError
 from tests.fuzz.__main__ import main
 from tests.fuzz.engine import Report, run_seeded
+from tests.fuzz.job_targets import JOB_TARGETS
 from tests.fuzz.ledger_targets import LEDGER_TARGETS
 from tests.fuzz.mutation import BYTES_MAX, mutate
-from tests.fuzz.rooms import NODE_TARGETS, rooms_of
+from tests.fuzz.rooms import JOB_TARGETS as JOB_NAMES
+from tests.fuzz.rooms import NODE_TARGETS, RULES_TARGETS, rooms_of
 from tests.fuzz.target import Target
 from tests.fuzz.targets import TARGETS
+from tests.fuzz.update_targets import UPDATE_TARGETS
 from tests.fuzz.vm_targets import VM_TARGETS
 
 EXECUTIONS = {"core": 5, "vm": 2, "contract-source": 2}
@@ -66,6 +69,13 @@ def test_targets_of_the_node_are_guided_by_its_coverage() -> None:
     assert {target.name for target in (*LEDGER_TARGETS, *VM_TARGETS)} == NODE_TARGETS
     assert all("node" in rooms_of(name) for name in NODE_TARGETS)
     assert "consensus" in rooms_of("block")
+
+
+def test_targets_of_training_are_guided_without_loading_torch() -> None:
+    assert {target.name for target in UPDATE_TARGETS} == RULES_TARGETS
+    assert {target.name for target in JOB_TARGETS} == JOB_NAMES
+    assert all("fl.rules" in rooms_of(name) for name in RULES_TARGETS)
+    assert all("fl.jobs" in rooms_of(name) for name in JOB_NAMES)
 
 
 def fragile(raw: bytes) -> None:

@@ -1,0 +1,93 @@
+"""Validators of our arm: each scores updates and guards models on texts that only it holds.
+
+The votes are those of `fl.training.scoring.scores` without what rewards alone need (each update
+left out of the aggregate), which halves the work, and without a penalty for long updates.
+"""
+
+from collections.abc import Sequence
+from itertools import chain, pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.federated.arms import Run
+from fl.rules.select import Consensus, agree
+from fl.rules.update.layout import TensorLayout
+from fl.training.examples.tokens import IGNORED, Encoded, encode_labelled, encode_plain
+from fl.training.models import LoadedModel, ModelKind
+from fl.training.scoring.evaluation import Evaluation
+from fl.training.scoring.scores import halfway
+from fl.training.scoring.terms import bounded, quantum
+from fl.training.stream import Examples
+from primitives.order import weighted_median
+
+Int32s = NDArray[np.int32]
+
+BAND_MIN: Final = 10
+"""A milli-nat: scores that differ by less agree."""
+
+
+class Jury:
+    """All validators, with equal stakes; a text is evaluated once for all states of a round."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        shards = [_encoded(shard, run) for shard in run.field.shards]
+        self._texts = list(chain.from_iterable(shards))
+        ends = np.cumsum([0, *map(len, shards)])
+        self._spans = [slice(start, end) for start, end in pairwise(ends.tolist())]
+        # What the layers below the adapter gave is kept in there, so there is one for each layout.
+        self._evaluations: dict[TensorLayout, Evaluation] = {}
+
+    def scores(
+        self, layout: TensorLayout, model: Int32s, updates: Sequence[Int32s], *, limit: int
+    ) -> list[Consensus]:
+        """Return the consensus on how much half of each update alone lowers the loss.
+
+        Args:
+            layout: of the vectors; the adapter holds what it lacks.
+            model: where the round began.
+            updates: as they were decoded.
+            limit: to which they are clipped.
+        """
+        halves = [halfway(model, update, limit=limit) for update in updates]
+        votes = self._changes(layout, [model, *halves])
+        powers = [1] * len(self._spans)
+        # A rise of the loss is the opposite of a gain.
+        return [agree([-one for one in column], powers, band_min=BAND_MIN) for column in votes]
+
+    def rise(self, layout: TensorLayout, model: Int32s, following: Int32s) -> int:
+        """Return the median of the validators' changes of the loss from one model to the next."""
+        (votes,) = self._changes(layout, [model, following])
+        return weighted_median(votes, [1] * len(votes))
+
+    def _changes(self, layout: TensorLayout, states: Sequence[Int32s]) -> list[list[int]]:
+        """Return for each state after the first what each validator says, in quanta."""
+        losses = bounded(self._evaluation(layout).losses(states, count=len(states)))
+        return [
+            [quantum(float(rises[span].mean())) for span in self._spans]
+            for rises in losses[1:] - losses[0]
+        ]
+
+    def _evaluation(self, layout: TensorLayout) -> Evaluation:
+        if layout not in self._evaluations:
+            self._evaluations[layout] = Evaluation(
+                self._run.adapter,
+                self._texts,
+                layout=layout,
+                count=len(self._run.field.clients) + 1,
+            )
+        return self._evaluations[layout]
+
+
+def _encoded(shard: Examples, run: Run) -> list[Encoded]:
+    """Return the texts as tokens; those that are cut before they ask for anything are left out."""
+    loaded: LoadedModel = run.adapter.loaded
+    length = run.settings.max_length
+    if loaded.kind is ModelKind.CLASSIFICATION:
+        labelled = list(enumerate(shard))
+        return encode_labelled(labelled, loaded.tokenizer, tokens_max=length)  # type: ignore[arg-type]
+    plain = encode_plain(list(enumerate(shard)), loaded.tokenizer)  # type: ignore[arg-type]
+    cut = [Encoded(one.index, one.ids[:length], one.labels[:length]) for one in plain]
+    return [one for one in cut if any(label != IGNORED for label in one.labels[1:])]

@@ -1,0 +1,254 @@
+"""Proof of Quality: validators score on what they hold out, the rounds machine decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.poisoning.chain import Court, Submission, Terms
+from benchmarks.poisoning.federation import Federation
+from benchmarks.poisoning.model import Crowd, Examples, Floats, Int32s, Shape, losses, train
+from devnet.attacks.poisoning.validators import LIES, Ballot, Cartel, Kind
+from fl.rules.aggregation.rule import Rule, aggregate
+from fl.rules.effects import Outcome
+from fl.rules.phase import Phase
+from fl.rules.scorecard import Facts, Record
+from fl.rules.update.norms import clip, norm
+from fl.rules.update.root import content_digest
+from fl.rules.update.similarity import Candidate, find_facts
+from fl.training.fixed_point import FRACTION_BITS
+from primitives.hashing import sha256
+
+UNITS_PER_NAT: Final = 10_000
+SCORE_MAX: Final = 2**31 - 1
+CLASS_BOUND: Final = 3_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How Proof of Quality is set up.
+
+    Attributes:
+        rule: what is done with the accepted updates.
+        epsilon: in 100 micro-nats; noise as long as an honest update scores about that by chance,
+            and half of it would pass a threshold of nothing.
+        clip_slack: first clip, as a multiple of the norm of a run on a validator's own examples.
+        loss_bound: of the guard, in 100 micro-nats; probes have the same.
+        probes: a score is the lesser of the gains on plain examples and on probes.
+        liars: the first so many validators lie.
+        lie: how.
+        silent: the last so many validators commit scores and do not reveal them.
+    """
+
+    rule: Rule = Rule.TRIMMED_MEAN
+    epsilon: int = 60
+    clip_slack: float = 1.0
+    loss_bound: int = 100
+    probes: bool = True
+    liars: int = 2
+    lie: Kind = Kind.INVERTED
+    silent: int = 0
+
+
+@dataclass(slots=True)
+class Panel:
+    """The validators of one federation, and the chain that they vote on.
+
+    Attributes:
+        scores: of each round, the consensus score by trainer, None where there is none.
+        outcomes: how each round ended.
+    """
+
+    court: Court
+    quality: Quality
+    scores: list[dict[int, int]] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    accepted: list[int] = field(default_factory=list)
+    _before: dict[int, Ballot] = field(default_factory=dict)
+
+    @classmethod
+    def seat(cls, federation: Federation, quality: Quality) -> "Panel":
+        """Create the task; its first clip comes from a run on what the first validator holds."""
+        setting, corpus = federation.setting, federation.division.corpus
+        bound = quality.loss_bound
+        terms = Terms(
+            epsilon=quality.epsilon,
+            clip=max(1 << 8, int(quality.clip_slack * _own_norm(federation))),
+            guard_bounds=(bound, bound, *(CLASS_BOUND for _ in range(corpus.classes))),
+        )
+        court = Court(setting.trainers, setting.validators, terms, setting.rounds)
+        court.create()
+        return cls(court, quality)
+
+    def end_round(self, federation: Federation, updates: Floats, round_number: int) -> None:
+        """Play one round on the chain, and apply what it commits."""
+        _Session(self, federation, federation.sent(updates, round_number), round_number).play()
+
+    def say(self, index: int, ballot: Ballot, friends: Sequence[int]) -> Ballot:
+        """Return what a validator says in place of what it found."""
+        if index >= self.quality.liars:
+            return ballot
+        cartel = Cartel(frozenset(friends), self._before.get(index))
+        return LIES[self.quality.lie](ballot, cartel)
+
+    def remember(self, index: int, ballot: Ballot) -> None:
+        """Keep what a validator found, for those who repeat themselves."""
+        self._before[index] = ballot
+
+
+@dataclass(slots=True)
+class _Session:
+    panel: Panel
+    federation: Federation
+    vectors: list[Int32s]
+    number: int
+    trainers: list[int] = field(default_factory=list)
+    found: list[Ballot] = field(default_factory=list)
+
+    @property
+    def shape(self) -> Shape:
+        return self.federation.setting.shape(self.federation.division.corpus)
+
+    def play(self) -> None:
+        court = self.panel.court
+        self.trainers = court.submit(self._submissions())
+        clipped = [clip(self.vectors[one], limit=court.task.clip) for one in self.trainers]
+        if court.is_in(Phase.SCORE_COMMIT):
+            court.score(self._cards(clipped), silent=self.panel.quality.silent)
+            self._note()
+        delta = np.zeros_like(self.vectors[0])
+        while court.is_in(Phase.AGGREGATE):
+            delta = self._aggregate(clipped)
+            court.guard(sha256(delta.tobytes()), self._reports(delta))
+        outcome = court.outcome().outcome
+        self.panel.outcomes.append(outcome)
+        if outcome is Outcome.COMMITTED:
+            self.federation.apply(delta, self.number)
+        else:
+            self.federation.stay()
+
+    def _submissions(self) -> list[Submission]:
+        return [
+            # An attacker who was handed an update commits after whoever made it.
+            Submission(
+                index, sha256(vector.tobytes()), is_late=index < self.federation.division.attackers
+            )
+            for index, vector in enumerate(self.vectors)
+        ]
+
+    def _cards(self, clipped: Sequence[Int32s]) -> dict[int, list[Record]]:
+        facts = self._facts()
+        attackers = self.federation.division.attackers
+        friends = [index for index, one in enumerate(self.trainers) if one < attackers]
+        self.found = self._ballots(clipped)
+        cards = {}
+        for index, ballot in enumerate(self.found):
+            said = self.panel.say(index, ballot, friends)
+            self.panel.remember(index, ballot)
+            cards[index] = [
+                Record(alone, left_out, fact)
+                for alone, left_out, fact in zip(said.alone, said.left_out, facts, strict=True)
+            ]
+        return cards
+
+    def _facts(self) -> list[Facts]:
+        layout = self.shape.trained(self.number)
+        sent = [self.vectors[one] for one in self.trainers]
+        candidates = [Candidate(vector=v, content=content_digest(v, layout=layout)) for v in sent]
+        return find_facts(
+            candidates,
+            norms=[norm(vector) for vector in sent],
+            global_deltas=self.federation.deltas[self.number % 2],
+        )
+
+    def _ballots(self, clipped: Sequence[Int32s]) -> list[Ballot]:
+        steps = np.ldexp(np.stack(clipped).astype(np.float64), -FRACTION_BITS)
+        count = len(steps)
+        whole = steps.mean(axis=0)
+        without = (whole * count - steps) / max(1, count - 1)
+        tried = np.concatenate([self.federation.setting.step * steps, without, whole[None]])
+        return [
+            Ballot(_units(gains[:count]), _units(gains[-1] - gains[count:-1]))
+            for gains in self._gains(tried)
+        ]
+
+    def _gains(self, tried: Floats) -> list[NDArray[np.float64]]:
+        """Return by how much each step lowers the loss, for each validator.
+
+        With probes it is the gain on those if that is less: a back door shows there.
+        """
+        bench = self.federation.division.bench
+        plain = self._rises(tried, bench.plain)
+        probed = self._rises(tried, bench.probed) if self.panel.quality.probes else plain
+        return [
+            -np.maximum(plain[:, part].mean(axis=1), probed[:, part].mean(axis=1))
+            for part in bench.parts
+        ]
+
+    def _rises(self, steps: Floats, examples: Examples) -> Floats:
+        """Return by how much each step raises the loss of each example."""
+        model = self.federation.model
+        states = np.repeat(model[None], len(steps) + 1, axis=0)
+        states[1:, self.shape.places(self.number)] += steps
+        found = losses(states, examples, shape=self.shape)
+        rises: Floats = found[1:] - found[0]
+        return rises
+
+    def _note(self) -> None:
+        court = self.panel.court
+        running = court.task.running
+        updates = () if running is None else running.updates
+        judged = zip(self.trainers, updates, strict=False)
+        self.panel.scores.append(
+            {who: one.judged.consensus.score for who, one in judged if one.judged is not None}
+        )
+        self.panel.accepted.append(sum(one.weight > 0 for one in updates))
+
+    def _aggregate(self, clipped: Sequence[Int32s]) -> Int32s:
+        weights = self.panel.court.weights()
+        kept = [index for index, weight in enumerate(weights) if weight]
+        return aggregate(
+            [clipped[index] for index in kept],
+            [weights[index] for index in kept],
+            rule=self.panel.quality.rule,
+            radius=self.panel.court.task.clip,
+        )
+
+    def _reports(self, delta: Int32s) -> dict[int, tuple[int, ...]]:
+        step = np.ldexp(delta[None].astype(np.float64), -FRACTION_BITS)
+        bench = self.federation.division.bench
+        plain, probed = (self._rises(step, one)[0] for one in (bench.plain, bench.probed))
+        labels = bench.plain.y.numpy()
+        reports = {}
+        for index, part in enumerate(bench.parts):
+            measures = [plain[part].mean(), probed[part].mean()]
+            for label in range(self.shape.classes):
+                chosen = plain[part][labels[part] == label]
+                measures.append(chosen.mean() if len(chosen) else 0.0)
+            found = replace(self.found[index], changes=_units(np.array(measures)))
+            reports[index] = self.panel.say(index, found, ()).changes
+        return reports
+
+
+def _units(nats: NDArray[np.float64]) -> tuple[int, ...]:
+    return tuple(
+        max(-SCORE_MAX, min(SCORE_MAX, round(value * UNITS_PER_NAT))) for value in nats.tolist()
+    )
+
+
+def _own_norm(federation: Federation) -> int:
+    """Return the norm of what a run on the examples of the last validator gives."""
+    setting = federation.setting
+    bench = federation.division.bench
+    indices = range(bench.parts[-1].start, bench.parts[-1].stop)
+    own = train(
+        federation.model,
+        Crowd([bench.plain.part(indices)]),
+        setting.local(0),
+        shape=setting.shape(federation.division.corpus),
+        round_number=0,
+        seed=federation.seed,
+    )
+    return norm(federation.sent(own, 0)[0])

@@ -1,0 +1,117 @@
+"""Find the folder of a base model, and refuse one whose loading could run code.
+
+A source is a folder, `package:NAME` for a folder `model` inside an installed Python package, or a
+Hugging Face hub id, `owner/name` or `owner/name@revision`. From the hub come weights as
+safetensors, the configuration and tokenizer files, never code; what an earlier run has fetched is
+used without asking the network.
+"""
+
+import contextlib
+import functools
+import importlib.util
+import re
+from pathlib import Path
+from typing import Final
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+
+from fl.training.errors import MalformedModelError, ModelNotFoundError, UnsafeModelError
+
+PACKAGE_PREFIX: Final = "package:"
+TOKENIZER_FILES: Final = (
+    "added_tokens.json",
+    "chat_template.jinja",
+    "merges.txt",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+_HUB_FILES: Final = (
+    "config.json",
+    "generation_config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+)
+_HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+def find_model(source: str, *, cache: Path | None = None) -> Path:
+    """Return the folder of a model.
+
+    Args:
+        source: a folder, `package:NAME`, or a hub id.
+        cache: where models of the hub are kept; that of huggingface_hub by default.
+
+    Raises:
+        ModelNotFoundError: the source names nothing that can be reached.
+        UnsafeModelError: it holds no safetensors but pickled weights.
+        MalformedModelError: it is no model.
+    """
+    if source.startswith(PACKAGE_PREFIX):
+        folder = _in_package(source.removeprefix(PACKAGE_PREFIX))
+    elif source and Path(source).is_dir():
+        folder = Path(source)
+    elif _HUB_ID.fullmatch(source) and not source.startswith("."):
+        folder = _from_hub(source, cache)
+    else:
+        raise ModelNotFoundError(
+            f"{source!r} is no model: give a folder, package:NAME, or a hub id like owner/name"
+        )
+    _check_safe(folder)
+    return folder
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files that hold a model's tensors, sorted by name; at least one."""
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _in_package(name: str) -> Path:
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(place) / "model" / "config.json").is_file():
+            return Path(place) / "model"
+    raise ModelNotFoundError(
+        f"no installed package {name!r} holds a folder 'model': install it with pip"
+    )
+
+
+def _from_hub(source: str, cache: Path | None) -> Path:
+    name, _, revision = source.partition("@")
+    fetch = functools.partial(
+        snapshot_download,
+        name,
+        revision=revision or None,
+        cache_dir=cache,
+        allow_patterns=[*_HUB_FILES, *TOKENIZER_FILES],
+    )
+    # What is not here yet may be on the network.
+    with contextlib.suppress(EntryNotFoundError, HFValidationError):
+        return Path(fetch(local_files_only=True))
+    try:
+        return Path(fetch())
+    except (HfHubHTTPError, EntryNotFoundError, HFValidationError, OSError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ModelNotFoundError(
+            f"neither a folder nor a model of the hub: {source!r} ({reason})"
+        ) from error
+
+
+def _check_safe(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise MalformedModelError(f"{folder} holds no config.json, so it is no model")
+    if weight_files(folder):
+        return
+    pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
+    if pickles:
+        raise UnsafeModelError(
+            f"{folder} holds {pickles[0]} but no safetensors: pickled weights can run code, "
+            "convert them to safetensors"
+        )
+    raise MalformedModelError(f"{folder} holds no *.safetensors")

@@ -1,0 +1,220 @@
+"""What a validator says about the updates of a round, and later about the model made of them.
+
+    alone     a = L(W) - L(W + clip(u) / 2) - rho |u|^2     how far one update helps by itself
+    left out  m = L(W + Agg(S without i)) - L(W + Agg(S))   what the aggregate loses without it
+    classes   L_c(W + clip(u) / 2) - L_c(W)                 so damage to one class shows
+    probes    the same on texts with a trigger and their true classes, so a backdoor shows
+
+L is the mean over this validator's examples. Changes of loss are positive where the model gets
+worse, gains where it gets better. All numbers leave in quanta of 100 micro-nats.
+Source: Xie et al. 2019, arXiv:1805.10032 (Zeno); Andreina et al. 2021, arXiv:2011.02167 (BaFFLe).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.rules.aggregation.outer import apply
+from fl.rules.limits import ONE
+from fl.rules.update.layout import TensorLayout
+from fl.rules.update.norms import clip, norm_squared, scale
+from fl.training.adapters import Adapter
+from fl.training.examples.tokens import Encoded
+from fl.training.scoring.errors import ScoringError
+from fl.training.scoring.evaluation import Evaluation
+from fl.training.scoring.left_out import Aggregate, Removals
+from fl.training.scoring.limits import DEFAULT_LIMITS, Limits
+from fl.training.scoring.terms import (
+    Losses,
+    ScoringTerms,
+    bounded,
+    penalised,
+    quantum,
+    standard_error,
+)
+
+Int32s = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """What one validator scores with.
+
+    Attributes:
+        examples: held out, never trained on; losses, gains and classes are of these alone.
+        probes: sets of texts with a trigger, labelled with their true classes.
+        classes: how many; 0 for a language model.
+    """
+
+    examples: Sequence[Encoded]
+    probes: Sequence[Sequence[Encoded]] = field(default=())
+    classes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """How much worse a model is than the present one, in quanta; the measures of a guard report.
+
+    Attributes:
+        loss: on all examples.
+        classes: on those of each class; 0 where there are none.
+        probes: on each set.
+    """
+
+    loss: int
+    classes: tuple[int, ...]
+    probes: tuple[int, ...]
+
+    @property
+    def measures(self) -> tuple[int, ...]:
+        """Return the loss, the classes and the probes, the order of a guard report."""
+        return (self.loss, *self.classes, *self.probes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The votes on one update, in quanta.
+
+    Attributes:
+        alone: a.
+        left_out: m.
+        error: the standard error of the gain in a, from replicates.
+        changes: of half the update alone.
+    """
+
+    alone: int
+    left_out: int
+    error: int
+    changes: Changes
+
+
+class Scorer:
+    """One validator's panel, ready for the votes of one round.
+
+    Args:
+        adapter: in its model, in float32; its tensors outside the layout are those of W.
+        panel: what to score with.
+        layout: of what the round trains.
+        updates: how many the round has, at most.
+        limits: of memory and patience.
+
+    Raises:
+        ScoringError: an example or the model cannot be scored.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        panel: Panel,
+        *,
+        layout: TensorLayout,
+        updates: int,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self._panel = panel
+        self._size = layout.size
+        tests = len(Removals.of(updates, seed=0).groups)
+        if not panel.examples:
+            raise ScoringError("there are no examples to score with")
+        self._evaluation = Evaluation(
+            adapter,
+            [*panel.examples, *chain.from_iterable(panel.probes)],
+            layout=layout,
+            count=2 + updates + tests,
+            limits=limits,
+        )
+
+    def score(
+        self,
+        current: Int32s,
+        updates: Sequence[Int32s],
+        *,
+        terms: ScoringTerms,
+        aggregate: Aggregate,
+    ) -> list[Score]:
+        """Return the votes on each update; all of them in one pass.
+
+        Args:
+            current: W_t, (layout.size,) int32.
+            updates: (layout.size,) int32 each.
+            terms: of the task and the round.
+            aggregate: the integer aggregation of some of the updates.
+
+        Raises:
+            ScoringError: a vector is of another size.
+            ScoringStoppedError: the limits said so.
+        """
+        self._check([current, *updates])
+        if not updates:
+            return []
+        removals = Removals.of(len(updates), seed=terms.seed)
+
+        def states() -> Iterator[Int32s]:
+            yield current
+            for update in updates:
+                yield halfway(current, update, limit=terms.clip)
+            yield apply(current, aggregate(range(len(updates))))
+            for test in range(len(removals.groups)):
+                yield apply(current, aggregate(removals.kept(test)))
+
+        count = 2 + len(updates) + len(removals.groups)
+        losses = bounded(self._evaluation.losses(states(), count=count))
+        before, alone = losses[0], losses[1 : 1 + len(updates)]
+        means = losses[1 + len(updates) :, : len(self._panel.examples)].mean(axis=1)
+        left_out = removals.credit(means[1:] - means[0])
+        return [
+            self._vote(before, after, update, terms=terms, left_out=quantum(float(rise)))
+            for after, update, rise in zip(alone, updates, left_out, strict=True)
+        ]
+
+    def guard(self, current: Int32s, candidate: Int32s) -> Changes:
+        """Return how W_{t+1} changes each measure; both (layout.size,) int32."""
+        self._check([current, candidate])
+        losses = bounded(self._evaluation.losses([current, candidate], count=2))
+        return self._changes(losses[0], losses[1])
+
+    def _vote(
+        self, before: Losses, after: Losses, update: Int32s, *, terms: ScoringTerms, left_out: int
+    ) -> Score:
+        gains = (before - after)[: len(self._panel.examples)]
+        alone = penalised(
+            quantum(float(gains.mean())), norm_squared=norm_squared(update), penalty=terms.penalty
+        )
+        return Score(
+            alone=alone,
+            left_out=left_out,
+            error=standard_error(gains),
+            changes=self._changes(before, after),
+        )
+
+    def _changes(self, before: Losses, after: Losses) -> Changes:
+        rises, own = after - before, len(self._panel.examples)
+        labels = np.array([example.labels[0] for example in self._panel.examples])
+        ends = np.cumsum([own, *(len(probe) for probe in self._panel.probes)])
+        return Changes(
+            loss=_mean_quantum(rises[:own]),
+            classes=tuple(
+                _mean_quantum(rises[:own][labels == label]) for label in range(self._panel.classes)
+            ),
+            probes=tuple(_mean_quantum(rises[start:end]) for start, end in pairwise(ends)),
+        )
+
+    def _check(self, vectors: Sequence[Int32s]) -> None:
+        for number, vector in enumerate(vectors):
+            if vector.shape != (self._size,) or vector.dtype != np.int32:
+                name = "the current state" if number == 0 else f"update {number - 1}"
+                raise ScoringError(
+                    f"{name} is {vector.dtype}{vector.shape}, the layout says int32({self._size},)"
+                )
+
+
+def halfway(current: Int32s, update: Int32s, *, limit: int) -> Int32s:
+    """Return W + clip(u) / 2: half a step shows the direction better than a whole one."""
+    return apply(current, scale(clip(update, limit=limit), factor=ONE // 2))
+
+
+def _mean_quantum(rises: Losses) -> int:
+    return quantum(float(rises.mean())) if len(rises) else 0

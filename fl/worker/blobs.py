@@ -1,0 +1,109 @@
+"""Read blobs after checking that they are what the job names; write them in one step.
+
+A file that is not what its content id says is damage of this machine's disk, which fails the job.
+A file that is, and holds no valid blob, is a stranger's doing, and a fact that all validators find.
+"""
+
+import os
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Final
+
+from fl.jobs.bounds import StoredBlob
+from fl.rules.update.blob import decode
+from fl.rules.update.errors import MalformedBlobError
+from fl.rules.update.header import Expectation
+from fl.rules.update.layout import COORDINATES_MAX
+from fl.rules.update.root import blob_root
+from fl.rules.update.rows import Int32s
+from fl.worker.errors import BlobFileError, WrongJobError
+from primitives.cid import Cid
+
+BLOB_SIZE_BYTES_MAX: Final = 5 * COORDINATES_MAX
+"""No layout has a longer blob, and none of a task comes near it."""
+
+
+def read_content(blob: StoredBlob, *, size_bytes_max: int) -> bytes:
+    """Return the content of a blob.
+
+    Raises:
+        BlobFileError: the file is missing, too long, or not what its content id says.
+    """
+    try:
+        with Path(blob.path).open("rb") as file:
+            # Asked for more than there is, `read` would first take the memory of all it was asked.
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes > size_bytes_max:
+                raise BlobFileError(
+                    f"{blob.path}: {size_bytes} bytes, over the limit of {size_bytes_max}"
+                )
+            content = file.read(size_bytes)
+    except OSError as error:
+        raise BlobFileError(f"{blob.path}: {error.strerror}: fetch the blob again") from error
+    found = blob_root(content)
+    if found.encode() != blob.cid:
+        named = Cid.decode(blob.cid)
+        raise BlobFileError(
+            f"{blob.path}: the content is {found}, the job names {named}: fetch the blob again"
+        )
+    return content
+
+
+def read_vector(blob: StoredBlob, *, expected: Expectation) -> Int32s:
+    """Return the numbers of a blob; (layout.size,) int32.
+
+    Raises:
+        BlobFileError: the file is missing or is not what its content id says.
+        MalformedBlobError: it holds no blob of the task.
+    """
+    content = read_content(blob, size_bytes_max=BLOB_SIZE_BYTES_MAX)
+    return decode(content, expected=expected).vector
+
+
+def read_accepted(blob: StoredBlob, *, expected: Expectation) -> Int32s:
+    """Return the numbers of a blob that the chain accepted, so that a fault is one of the job.
+
+    Raises:
+        BlobFileError: the file is missing or is not what its content id says.
+        WrongJobError: it holds no blob of the task.
+    """
+    try:
+        return read_vector(blob, expected=expected)
+    except MalformedBlobError as error:
+        raise WrongJobError(f"{blob.path}: {error}") from error
+
+
+def write_blob(content: bytes, *, folder: Path) -> StoredBlob:
+    """Put a blob into a folder under its content id, and return its name.
+
+    It is there as a whole, on the disk, when this returns, or not at all.
+
+    Raises:
+        BlobFileError: the disk is full, or the folder cannot be written to.
+    """
+    cid = blob_root(content)
+    place = folder / str(cid)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=folder, prefix=".", suffix=".part", delete=False) as file:
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(place)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        _sync_folder(folder)
+    except OSError as error:
+        raise BlobFileError(f"{place}: cannot be written: {error.strerror}") from error
+    return StoredBlob(str(place), cid.encode())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name survive a power cut, as `fsync` of a file alone does not."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

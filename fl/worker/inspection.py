@@ -1,0 +1,83 @@
+"""Establish the facts about the updates of a round, on integers alone."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from fl.jobs.bounds import StoredBlob
+from fl.jobs.progress import Stage
+from fl.jobs.results import FAULT_LETTERS_MAX, BlobFacts, InspectResult
+from fl.jobs.work import InspectJob
+from fl.rules.update.errors import MalformedBlobError
+from fl.rules.update.header import BlobKind, Expectation
+from fl.rules.update.norms import norm
+from fl.rules.update.root import content_digest
+from fl.rules.update.rows import Int32s
+from fl.rules.update.similarity import Candidate, find_facts
+from fl.rules.update.spans import Execution
+from fl.worker.blobs import read_vector
+from fl.worker.desk import Desk
+from primitives.ids import Digest
+
+
+def inspect(job: InspectJob, desk: Desk, *, threads: int) -> InspectResult:
+    """Return what every honest validator finds, in the order of the updates.
+
+    Raises:
+        BlobFileError: a file is missing or damaged on this machine.
+        JobFailedError: cancelled.
+    """
+    reader = _Reader(job, desk)
+    candidates = [reader.candidate(index) for index in range(len(job.updates))]
+    deltas = [reader.vector(delta) for delta in job.global_deltas]
+    desk.report(Stage.SCORING, done=0, total=1)
+    with ThreadPoolExecutor(threads) as pool:
+        facts = find_facts(
+            candidates, norms=reader.norms, global_deltas=deltas, execution=Execution(each=pool.map)
+        )
+    return InspectResult(
+        facts=tuple(
+            BlobFacts(
+                verdict=one.verdict,
+                original=one.original,
+                cluster=one.cluster,
+                norm=one.norm,
+                fault=fault,
+            )
+            for one, fault in zip(facts, reader.faults, strict=True)
+        )
+    )
+
+
+class _Reader:
+    """Decodes the blobs of a job, and keeps what is wrong with each update."""
+
+    def __init__(self, job: InspectJob, desk: Desk) -> None:
+        self.faults: list[str] = []
+        self.norms: list[int] = []
+        self._job = job
+        self._desk = desk
+        self._expected = Expectation(
+            kind=BlobKind.UPDATE,
+            base_model=Digest(job.pins.model),
+            tokenizer=Digest(job.pins.tokenizer),
+            layout=job.layout,
+        )
+
+    def candidate(self, index: int) -> Candidate | None:
+        self._desk.report(Stage.READING, done=index, total=len(self._job.updates))
+        own = self._job.own[index] if index < len(self._job.own) else ()
+        try:
+            vector = read_vector(self._job.updates[index], expected=self._expected)
+        except MalformedBlobError as error:
+            self.faults.append(str(error)[:FAULT_LETTERS_MAX])
+            self.norms.append(0)
+            return None
+        self.faults.append("")
+        self.norms.append(norm(vector))
+        return Candidate(
+            vector=vector,
+            content=content_digest(vector, layout=self._job.layout),
+            own=[self.vector(blob) for blob in own],
+        )
+
+    def vector(self, blob: StoredBlob) -> Int32s:
+        return read_vector(blob, expected=self._expected)

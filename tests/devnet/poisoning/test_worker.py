@@ -1,0 +1,134 @@
+"""An attacking worker does honest jobs with a tiny classifier and sends something else."""
+
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from devnet.attacks.poisoning.catalogue import attack_named
+from devnet.attacks.worker.__main__ import main
+from devnet.attacks.worker.ring import Ring
+from devnet.attacks.worker.workshop import AttackingWorkshop
+from fl.jobs.results import PrepareResult, TrainResult
+from fl.rules.update.header import BlobKind, Expectation
+from fl.rules.update.rows import Int32s
+from fl.worker.blobs import read_vector
+from fl.worker.loop import EXIT_REFUSED
+from fl.worker.machine import Machine
+from fl.worker.workshop import Workshop
+from primitives.ids import Digest
+from tests.worker.places import (
+    prepare_job,
+    quiet_desk,
+    train_job,
+    write_examples,
+    write_model,
+)
+
+MACHINE = Machine(device="cpu", threads=1)
+
+
+@pytest.fixture(name="place", scope="module")
+def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("attacked")
+    write_model(folder / "model")
+    write_examples(folder / "examples")
+    return folder
+
+
+@pytest.fixture(name="prepared", scope="module")
+def _prepared(place: Path) -> PrepareResult:
+    result = Workshop(MACHINE).perform(prepare_job(place), quiet_desk())
+    assert isinstance(result, PrepareResult)
+    return result
+
+
+def _sent(place: Path, prepared: PrepareResult, workshop: Workshop | AttackingWorkshop) -> Int32s:
+    result = workshop.perform(train_job(place), quiet_desk())
+    assert isinstance(result, TrainResult)
+    expected = Expectation(
+        kind=BlobKind.UPDATE,
+        base_model=Digest(prepared.model),
+        tokenizer=Digest(prepared.tokenizer),
+        layout=prepared.layouts[0],
+    )
+    return read_vector(result.update, expected=expected)
+
+
+def _attacker(name: str, ring: Path | None = None) -> AttackingWorkshop:
+    return AttackingWorkshop(MACHINE, attack=attack_named(name), ring=Ring(ring, trainers=20))
+
+
+@pytest.fixture(name="honest", scope="module")
+def _honest(place: Path, prepared: PrepareResult) -> Int32s:
+    return _sent(place, prepared, Workshop(MACHINE))
+
+
+def test_worker_without_an_attack_sends_the_honest_update(
+    place: Path, prepared: PrepareResult, honest: Int32s
+) -> None:
+    assert np.array_equal(_sent(place, prepared, _attacker("none")), honest)
+
+
+def test_flipped_update_is_the_negative_and_valid(
+    place: Path, prepared: PrepareResult, honest: Int32s
+) -> None:
+    assert np.array_equal(_sent(place, prepared, _attacker("signflip")), -honest)
+
+
+def test_free_rider_sends_zeros(place: Path, prepared: PrepareResult) -> None:
+    assert not _sent(place, prepared, _attacker("zero")).any()
+
+
+@pytest.mark.parametrize("name", ["labelflip", "backdoor"])
+def test_poisoned_examples_lead_elsewhere(
+    name: str, place: Path, prepared: PrepareResult, honest: Int32s
+) -> None:
+    sent = _sent(place, prepared, _attacker(name)).astype(np.float64)
+    product = sent @ honest / (np.linalg.norm(sent) * np.linalg.norm(honest))
+    assert product < 0.9
+
+
+def test_replayed_update_is_the_one_of_the_round_before(
+    place: Path, prepared: PrepareResult, honest: Int32s
+) -> None:
+    attacker = _attacker("replay")
+    assert not _sent(place, prepared, attacker).any()
+    assert np.array_equal(_sent(place, prepared, attacker), honest)
+
+
+def test_attackers_of_one_ring_see_each_other(tmp_path: Path) -> None:
+    first, second = Ring(tmp_path, trainers=20), Ring(tmp_path, trainers=20)
+    # Two processes have two names; here the first one's is left behind.
+    seen = first.share(np.ones(3), round_number=1)
+    assert seen.shape == (1, 3)
+    only = next((tmp_path / "round-1").iterdir())
+    only.rename(only.with_name("1.npy"))
+    assert second.share(np.zeros(3), round_number=1).shape == (2, 3)
+    assert second.number(1) in {0, 1}
+
+
+def test_lone_attacker_knows_only_itself() -> None:
+    ring = Ring(None, trainers=20)
+    assert ring.share(np.ones(3), round_number=0).shape == (1, 3)
+    assert ring.number(0) == 0
+
+
+def test_labels_of_a_language_model_cannot_be_flipped(place: Path) -> None:
+    job = train_job(place)
+    frozen = msgspec.structs.replace(
+        job.subject.frozen, kind=type(job.subject.frozen.kind).CAUSAL_LM
+    )
+    causal = msgspec.structs.replace(
+        job, subject=msgspec.structs.replace(job.subject, frozen=frozen)
+    )
+    perform = partial(_attacker("labelflip").perform, causal, quiet_desk())
+    with pytest.raises(Exception, match="classes"):
+        perform()
+
+
+def test_unknown_attack_ends_the_worker_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--attack", "bribe", "--fd", "0"]) == EXIT_REFUSED
+    assert "bribe" in capsys.readouterr().err

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fl.rules.aggregation.rule import Rule
+from fl.training.scoring.left_out import DEALS, GROUPS, SINGLES_MAX, Removals, by_rule
+
+
+@pytest.mark.parametrize("count", [1, 7, SINGLES_MAX])
+def test_few_updates_are_left_out_one_by_one(count: int) -> None:
+    removals = Removals.of(count, seed=1)
+    assert removals.groups == tuple((index,) for index in range(count))
+    assert removals.kept(0) == list(range(1, count))
+    rises = np.arange(count, dtype=np.float64)
+    assert np.array_equal(removals.credit(rises), rises)
+
+
+@settings(max_examples=30, deadline=None)
+@given(count=st.integers(SINGLES_MAX + 1, 100), seed=st.integers(0, 2**32))
+def test_many_updates_are_tested_in_groups_each_in_every_deal(count: int, seed: int) -> None:
+    removals = Removals.of(count, seed=seed)
+    assert len(removals.groups) == DEALS * GROUPS <= SINGLES_MAX
+    for deal in range(DEALS):
+        dealt = removals.groups[deal * GROUPS : (deal + 1) * GROUPS]
+        assert sorted(index for group in dealt for index in group) == list(range(count))
+
+
+def test_group_tests_give_back_what_each_group_was_worth() -> None:
+    worth = np.random.RandomState(2).normal(0, 1, 60)
+    removals = Removals.of(60, seed=5)
+    rises = np.array([worth[list(group)].sum() for group in removals.groups])
+    credit = removals.credit(rises)
+    again = np.array([credit[list(group)].sum() for group in removals.groups])
+    assert np.allclose(again, rises)
+
+
+def test_group_tests_find_the_one_harmful_update() -> None:
+    worth = np.full(60, 0.01)
+    worth[17] = -1.0
+    removals = Removals.of(60, seed=9)
+    rises = np.array([worth[list(group)].sum() for group in removals.groups])
+    assert int(np.argmin(removals.credit(rises))) == 17
+
+
+def test_aggregate_is_that_of_the_rule_on_clipped_updates() -> None:
+    updates = [np.full(4, step << 24, np.int32) for step in (1, 2, 9)]
+    aggregate = by_rule(updates, limit=4 << 16, rule=Rule.MEAN)
+    # A vector of four ones has norm 2: 1 and 2 pass, 9 is cut down to 2 (its factor is Q16).
+    assert np.abs(aggregate([0, 2]) - (3 << 23)).max() <= 1 << 10
+    assert aggregate([]).tolist() == [0, 0, 0, 0]
+
+
+def test_feared_liars_are_a_share_of_those_who_take_part() -> None:
+    updates = [np.full(2, step, np.int32) for step in (0, 0, 0, 0, 1_000)]
+    aggregate = by_rule(updates, limit=1 << 40, rule=Rule.KRUM, byzantine_percent=40)
+    assert aggregate(range(5)).tolist() == [0, 0]
+    assert aggregate([4]).tolist() == [1_000, 1_000]

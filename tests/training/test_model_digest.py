@@ -1,0 +1,95 @@
+"""Equal models have equal digests, whatever their files; any other bit gives another digest."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from fl.training.errors import MalformedModelError
+from fl.training.model_digest import model_digest, tokenizer_digest
+
+
+@pytest.fixture(name="copy")
+def _copy(tmp_path: Path, llama_folder: Path) -> Path:
+    return Path(shutil.copytree(llama_folder, tmp_path / "copy"))
+
+
+def test_splitting_the_tensors_over_files_changes_nothing(copy: Path, llama_folder: Path) -> None:
+    tensors = load_file(copy / "model.safetensors")
+    (copy / "model.safetensors").unlink()
+    names = sorted(tensors)
+    save_file({name: tensors[name] for name in names[::2]}, copy / "b.safetensors")
+    save_file({name: tensors[name] for name in names[1::2]}, copy / "a.safetensors")
+    assert model_digest(copy) == model_digest(llama_folder)
+
+
+def test_one_bit_of_a_tensor_counts(copy: Path, llama_folder: Path) -> None:
+    path = copy / "model.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    assert model_digest(copy) != model_digest(llama_folder)
+
+
+def test_configuration_counts_by_value(copy: Path, llama_folder: Path) -> None:
+    path = copy / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "transformers_version": "0"}, indent=8, sort_keys=True))
+    assert model_digest(copy) == model_digest(llama_folder)
+    path.write_text(json.dumps({**config, "rms_norm_eps": 0.5}))
+    assert model_digest(copy) != model_digest(llama_folder)
+
+
+def test_a_tensor_that_is_there_twice_is_refused(copy: Path) -> None:
+    shutil.copy(copy / "model.safetensors", copy / "again.safetensors")
+    with pytest.raises(MalformedModelError, match="is there twice"):
+        model_digest(copy)
+
+
+@pytest.mark.parametrize("size", [0, 4, 8, 100, 3000])
+def test_a_truncated_file_is_named(copy: Path, size: int) -> None:
+    path = copy / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(MalformedModelError, match=r"model\.safetensors"):
+        model_digest(copy)
+
+
+@pytest.mark.parametrize("header", [b"[]", b"{", b'{"a":{}}', b'{"a":1}', b"\xff\xff"])
+def test_a_file_that_is_no_safetensors_is_named(copy: Path, header: bytes) -> None:
+    raw = len(header).to_bytes(8, "little") + header
+    (copy / "model.safetensors").write_bytes(raw)
+    with pytest.raises(MalformedModelError, match="no safetensors header"):
+        model_digest(copy)
+
+
+def test_tensor_outside_of_the_file_is_named(copy: Path) -> None:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}}).encode()
+    raw = len(header).to_bytes(8, "little") + header + bytes(35)
+    (copy / "model.safetensors").write_bytes(raw)
+    with pytest.raises(MalformedModelError, match="tensor w is cut off"):
+        model_digest(copy)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{"])
+def test_a_damaged_configuration_is_named(copy: Path, text: str) -> None:
+    (copy / "config.json").write_text(text)
+    with pytest.raises(MalformedModelError, match=r"config\.json"):
+        model_digest(copy)
+
+
+def test_a_tokenizer_is_its_files(copy: Path, llama_folder: Path) -> None:
+    path = copy / "tokenizer.json"
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=7))
+    (copy / "README.md").write_text("about")
+    assert tokenizer_digest(copy) == tokenizer_digest(llama_folder)
+    (copy / "chat_template.jinja").write_text("{{ messages }}")
+    assert tokenizer_digest(copy) != tokenizer_digest(llama_folder)
+
+
+def test_a_model_without_tokenizer_is_said_so(copy: Path) -> None:
+    for path in copy.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(MalformedModelError, match="holds no tokenizer"):
+        tokenizer_digest(copy)

@@ -1,0 +1,54 @@
+"""The facts about the updates of a round, from files to the scorecard's numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fl.jobs.errors import JobFailedError
+from fl.rules.scorecard import MALFORMED, REPLAY, VALID
+from fl.rules.update.norms import norm
+from fl.worker.blobs import write_blob
+from fl.worker.errors import BlobFileError
+from fl.worker.inspection import inspect
+from tests.worker.places import quiet_desk
+from tests.worker.vectors import inspect_job, store, vectors
+
+
+def test_facts_name_norms_copies_and_broken_blobs(tmp_path: Path) -> None:
+    first, second, third = vectors(3)
+    blobs = store(tmp_path, first, second, first, third)
+    broken = write_blob(Path(blobs[0].path).read_bytes()[:-1], folder=tmp_path)
+    result = inspect(inspect_job(*blobs, broken), quiet_desk(), threads=2)
+    facts = result.facts
+    assert [one.verdict for one in facts] == [VALID, VALID, VALID, VALID, MALFORMED]
+    assert [one.original for one in facts] == [0, 1, 0, 3, 4]
+    assert [one.norm for one in facts] == [norm(first), norm(second), norm(first), norm(third), 0]
+    assert "size" in facts[4].fault
+    assert not any(one.fault for one in facts[:4])
+
+
+def test_repeated_global_delta_and_own_update_are_replays(tmp_path: Path) -> None:
+    first, second, third, old = vectors(4)
+    honest, repeated, own, delta = store(tmp_path, first, old, second, old)
+    job = inspect_job(honest, repeated, own, *store(tmp_path, third), deltas=(delta,))
+    result = inspect(job, quiet_desk(), threads=1)
+    assert [one.verdict for one in result.facts] == [VALID, REPLAY, VALID, VALID]
+
+
+def test_damage_of_this_disk_fails_the_job_instead_of_blaming_the_trainer(tmp_path: Path) -> None:
+    blobs = store(tmp_path, *vectors(2))
+    Path(blobs[1].path).write_bytes(b"rot")
+    with pytest.raises(BlobFileError):
+        inspect(inspect_job(*blobs), quiet_desk(), threads=1)
+
+
+def test_round_without_updates_has_no_facts() -> None:
+    assert inspect(inspect_job(), quiet_desk(), threads=1).facts == ()
+
+
+def test_cancelled_inspection_ends(tmp_path: Path) -> None:
+    desk = quiet_desk()
+    desk.stop()
+    with pytest.raises(JobFailedError, match="cancelled"):
+        inspect(inspect_job(*store(tmp_path, np.ones(32, np.int32))), desk, threads=1)
