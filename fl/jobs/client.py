@@ -16,13 +16,14 @@ import structlog
 from fl.jobs.errors import FailureCode, JobFailedError
 from fl.jobs.launch import WorkerCommand
 from fl.jobs.link import Link
-from fl.jobs.messages import Failed, Finished
+from fl.jobs.messages import TO_WORKER_CODEC, Failed, Finished, Start
 from fl.jobs.patience import Patience
 from fl.jobs.progress import Progress
 from fl.jobs.results import AnyResult
 from fl.jobs.ticket import Death, Outcome
 from fl.jobs.work import RESULTS, AnyJob, Job
 from primitives.clock import Clock
+from primitives.errors import LocalProtocolError, MalformedBytesError
 
 WAITING_MAX: Final = 16
 """Jobs that wait while another runs; a node has a handful of duties in a round."""
@@ -34,6 +35,15 @@ _log: Final = structlog.get_logger("fl.jobs.client")
 
 def _unheard(_: Progress) -> None:
     """Let a report go."""
+
+
+def _check_bounds(job: AnyJob) -> None:
+    """Refuse a job that a worker would not understand, which would end the worker."""
+    try:
+        TO_WORKER_CODEC.decode(TO_WORKER_CODEC.encode(Start(0, job)))
+    except (LocalProtocolError, MalformedBytesError, OverflowError, ValueError) as error:
+        text = f"the job is out of bounds: {error}"
+        raise JobFailedError(FailureCode.BAD_INPUT, text) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +123,7 @@ class WorkerClient:
             JobFailedError: it was not done; `reason` says why and `may_retry` whether to try again.
         """
         assert isinstance(job, AnyJob)
+        _check_bounds(job)
         if self._waiting >= WAITING_MAX:
             raise JobFailedError(FailureCode.BUSY, f"{WAITING_MAX} jobs wait for this worker")
         self._waiting += 1

@@ -36,6 +36,7 @@ class WorkerCommand:
 
     Args:
         module: what `python -m` runs; a network of attackers names an entry of its own.
+        options: words of the command line for such an entry; `fl.worker` itself knows none.
         device: auto, cpu, cuda or cuda:N.
         threads: at most so many cores.
         memory_bytes_max: the most memory of its own; it is refused more, and killed if it gets it.
@@ -43,6 +44,7 @@ class WorkerCommand:
     """
 
     module: str = WORKER_MODULE
+    options: tuple[str, ...] = ()
     device: str = "auto"
     threads: int = field(default_factory=threads_left)
     memory_bytes_max: int = 16 << 30
@@ -51,7 +53,7 @@ class WorkerCommand:
     def arguments(self, descriptor: int) -> list[str]:
         """Return the command line of a worker that talks through this file descriptor."""
         return [
-            *(sys.executable, "-X", "faulthandler", "-m", self.module),
+            *(sys.executable, "-X", "faulthandler", "-m", self.module, *self.options),
             *("--fd", str(descriptor)),
             *("--device", self.device),
             *("--threads", str(self.threads)),

@@ -78,7 +78,8 @@ class InspectJob(Job[InspectResult], frozen=True, kw_only=True, tag=3):
 
     Args:
         updates: in the order of the round.
-        own: for each of them, earlier updates of its trainer in this layout; or empty.
+        own: for each of them, earlier updates of its trainer in this layout, of rounds that changed
+            the model and no others; or empty.
         global_deltas: what the last rounds of this layout added to the model.
         layout: of what this round trains.
     """

@@ -175,14 +175,20 @@ def attach(loaded: LoadedModel, spec: AdapterSpec, *, seed: int) -> Adapter:
 
     Raises:
         AdapterError: the spec fits no layer of the model, or there is an adapter already.
+        BadLayoutError: the adapter has more numbers or longer names than an update may have.
     """
     # peft takes two seconds to import; whoever only names shapes of adapters does not need it.
-    from fl.training.insertion import insert_low_rank  # noqa: PLC0415
+    from fl.training.insertion import insert_low_rank, remove_low_rank  # noqa: PLC0415
 
     _check_spec(loaded, spec)
     model = insert_low_rank(loaded.model, _peft_settings(loaded.kind, spec))
-    adapter = Adapter(model=model, loaded=loaded, spec=spec, tensors=_tensors(model))
-    _fill(adapter, seed)
+    try:
+        adapter = Adapter(model=model, loaded=loaded, spec=spec, tensors=_tensors(model))
+        _fill(adapter, seed)
+    except BaseException:
+        # Whoever keeps the base model for another task must not find half an adapter in it.
+        remove_low_rank(model)
+        raise
     return adapter
 
 
@@ -276,6 +282,11 @@ def _start(spec: TensorSpec, seed: int, layout: LoraLayout) -> NDArray[np.int32]
             rank, inputs = spec.shape
             # Whatever is averaged as a stack is projected onto these rows.
             start = basis_start if layout is LoraLayout.STACK else factor_start
+            if layout is LoraLayout.STACK and rank > inputs:
+                raise AdapterError(
+                    f"{spec.name} has {inputs} inputs, too few for {rank} orthonormal rows: "
+                    "choose a smaller rank"
+                )
             return start(seed, name=spec.name, shape=(rank, inputs))
         case Part.FACTOR_B:
             return np.zeros(spec.shape, np.int32)

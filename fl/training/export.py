@@ -134,9 +134,12 @@ def _config_bytes(adapter: Adapter) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, so that a reader never sees a part of it."""
+    """Replace a file as a whole, so that not even a power cut leaves a part of it."""
     draft = path.with_name(f"{path.name}.draft")
-    draft.write_bytes(content)
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(draft, path)  # noqa: PTH105 - the name says that it replaces
 
 

@@ -15,8 +15,8 @@ STEPS_MAX: Final = 100_000
 UPDATES_MAX: Final = 100
 SIZE_BYTES_MAX: Final = 1 << 26
 
-Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$", max_length=128)]
-Line = Annotated[str, msgspec.Meta(pattern="^[^\\x00-\\x1f|]*$", max_length=200)]
+Hex = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{2})*\Z", max_length=128)]
+Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f|]*\Z", max_length=200)]
 """Text that fits into a cell of a table."""
 
 

@@ -35,6 +35,14 @@ class _Tensor(msgspec.Struct, frozen=True, array_like=True):
     sha256: bytes
 
 
+class _Entry(msgspec.Struct, frozen=True):
+    """What a header says of a tensor."""
+
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
+
+
 def model_digest(folder: Path) -> Digest:
     """Return the digest of the model in a folder; reads each file once.
 
@@ -48,11 +56,26 @@ def model_digest(folder: Path) -> Digest:
     for tensor, following in itertools.pairwise(tensors):
         if tensor.name == following.name:
             raise MalformedModelError(f"{folder}: tensor {tensor.name} is there twice")
+    _check_index(folder)
     config = read_config(folder / "config.json")
     kept = {key: value for key, value in config.items() if key not in _VOLATILE_KEYS}
     return tagged_hash(
         Domain.MODEL_CONTENT, msgspec.msgpack.encode((_canonical_json(kept), tensors))
     )
+
+
+def _check_index(folder: Path) -> None:
+    """Refuse an index that leads to weights which the digest does not cover."""
+    known = {path.name for path in weight_files(folder)}
+    for path in sorted(folder.glob("*.safetensors.index.json")):
+        places = read_config(path).get("weight_map")
+        if not isinstance(places, dict):
+            raise MalformedModelError(f"{path}: there is no weight_map")
+        for tensor, file in places.items():
+            if not isinstance(file, str) or file not in known:
+                raise MalformedModelError(
+                    f"{path}: {tensor} is in {file!r}, no file of this folder"
+                )
 
 
 def tokenizer_digest(folder: Path) -> Digest:
@@ -77,7 +100,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MalformedModelError(f"{path}: {error}") from error
     if not isinstance(value, dict):
         raise MalformedModelError(f"{path}: expected a JSON object")
@@ -121,8 +144,7 @@ def _header(raw: bytes, path: Path) -> dict[str, Any]:
         header: dict[str, Any] = json.loads(raw)
         header.pop("__metadata__", None)
         for entry in header.values():
-            _begin, _end = (int(offset) for offset in entry["data_offsets"])
-            _known = (str(entry["dtype"]), [int(size) for size in entry["shape"]])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+            msgspec.convert(entry, _Entry)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedModelError(f"{path}: the header is no safetensors header") from error
     return header

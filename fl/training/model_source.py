@@ -9,6 +9,7 @@ used without asking the network.
 import contextlib
 import functools
 import importlib.util
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -55,7 +56,7 @@ def find_model(source: str, *, cache: Path | None = None) -> Path:
     """
     if source.startswith(PACKAGE_PREFIX):
         folder = _in_package(source.removeprefix(PACKAGE_PREFIX))
-    elif source and Path(source).is_dir():
+    elif os.path.isdir(source):  # noqa: PTH112 - pathlib raises where a name is too long
         folder = Path(source)
     elif _HUB_ID.fullmatch(source) and not source.startswith("."):
         folder = _from_hub(source, cache)
@@ -104,6 +105,9 @@ def _from_hub(source: str, cache: Path | None) -> Path:
 
 
 def _check_safe(folder: Path) -> None:
+    if (folder / "adapter_config.json").is_file():
+        # transformers would load the model that the adapter names, whatever else is here.
+        raise MalformedModelError(f"{folder} holds an adapter: name the folder of its base model")
     if not (folder / "config.json").is_file():
         raise MalformedModelError(f"{folder} holds no config.json, so it is no model")
     if weight_files(folder):

@@ -13,8 +13,9 @@ from fl.rules.update.root import content_digest
 from fl.rules.update.rows import Int32s
 from fl.rules.update.similarity import Candidate, find_facts
 from fl.rules.update.spans import Execution
-from fl.worker.blobs import read_vector
+from fl.worker.blobs import read_accepted, read_vector
 from fl.worker.desk import Desk
+from fl.worker.errors import WrongJobError
 from primitives.ids import Digest
 
 
@@ -23,8 +24,11 @@ def inspect(job: InspectJob, desk: Desk, *, threads: int) -> InspectResult:
 
     Raises:
         BlobFileError: a file is missing or damaged on this machine.
+        WrongJobError: earlier updates are not of this layout, or not given for each update.
         JobFailedError: cancelled.
     """
+    if job.own and len(job.own) != len(job.updates):
+        raise WrongJobError(f"earlier updates of {len(job.own)} trainers, not {len(job.updates)}")
     reader = _Reader(job, desk)
     candidates = [reader.candidate(index) for index in range(len(job.updates))]
     deltas = [reader.vector(delta) for delta in job.global_deltas]
@@ -64,7 +68,7 @@ class _Reader:
 
     def candidate(self, index: int) -> Candidate | None:
         self._desk.report(Stage.READING, done=index, total=len(self._job.updates))
-        own = self._job.own[index] if index < len(self._job.own) else ()
+        own = self._job.own[index] if self._job.own else ()
         try:
             vector = read_vector(self._job.updates[index], expected=self._expected)
         except MalformedBlobError as error:
@@ -80,4 +84,4 @@ class _Reader:
         )
 
     def vector(self, blob: StoredBlob) -> Int32s:
-        return read_vector(blob, expected=self._expected)
+        return read_accepted(blob, expected=self._expected)

@@ -35,7 +35,7 @@ from fl.worker.channel import Channel
 from fl.worker.desk import Desk
 from fl.worker.shortage import is_shortage
 from primitives.clock import Clock
-from primitives.errors import HanseError, MalformedBytesError
+from primitives.errors import HanseError, LocalProtocolError, MalformedBytesError
 
 EXIT_REFUSED: Final = 2
 EXIT_ORPHANED: Final = 3
@@ -101,7 +101,12 @@ class WorkerLoop:
     def _perform(self, order: _Order) -> None:
         answer = self._outcome(order)
         del self._desks[order.number]
-        self._channel.send(answer)
+        try:
+            self._channel.send(answer)
+        except (LocalProtocolError, OverflowError, ValueError) as error:
+            # No byte of it was sent, and a worker that ended here would be asked again.
+            text = f"the answer does not fit into a message: {error}"
+            self._channel.send(_failed(order.number, FailureCode.WORKER_BUG, text))
 
     def _outcome(self, order: _Order) -> Finished | Failed:
         fail = partial(_failed, order.number)
@@ -135,6 +140,9 @@ class WorkerLoop:
             self._refuse(str(error))
         except queue.Full:
             self._refuse("it sent a job too many")
+        except Exception as error:  # noqa: BLE001 - a worker that hears no more outlives its node
+            # Such as a MemoryError, where a job has left no memory for a message.
+            self._refuse(f"{type(error).__name__}: {error}")
         else:
             self._abandon(EXIT_ORPHANED)
 
@@ -163,5 +171,7 @@ class WorkerLoop:
 
 def _failed(number: int, reason: FailureCode, error: Exception | str, *, cause: str = "") -> Failed:
     # A MemoryError of Python says nothing.
-    message = str(error)[:REASON_LETTERS_MAX] or reason.value.replace("_", " ")
+    text = str(error) or reason.value.replace("_", " ")
+    # The name of a file may be bytes that are no text, which Python carries as lone surrogates.
+    message = text.encode(errors="backslashreplace").decode()[:REASON_LETTERS_MAX]
     return Failed(number=number, reason=reason, cause=cause, message=message)

@@ -19,6 +19,7 @@ from fl.worker.examples import read_examples
 from fl.worker.shelf import ModelShelf, expectation_of
 
 MICRO = 1_000_000
+MICRONATS_MAX = 2**63 - 1
 
 
 def prepare(job: PrepareJob, desk: Desk, *, shelf: ModelShelf) -> PrepareResult:
@@ -57,7 +58,7 @@ def train(job: TrainJob, desk: Desk, *, shelf: ModelShelf) -> TrainResult:
     return TrainResult(
         update=write_blob(content, folder=Path(job.folder)),
         norm=norm(sent),
-        losses_micronats=(round(run.loss_before * MICRO), round(run.loss_after * MICRO)),
+        losses_micronats=(micronats_of(run.loss_before), micronats_of(run.loss_after)),
         steps=run.steps,
         tokens=run.tokens,
         samples=run.samples,
@@ -90,10 +91,15 @@ def _hooks(desk: Desk, terms: LocalTerms) -> Hooks:
             Stage.TRAINING,
             done=progress.step,
             total=total,
-            loss_micronats=round(progress.loss * MICRO),
+            loss_micronats=micronats_of(progress.loss),
         )
 
     return Hooks(progress=report, should_stop=desk.is_stopped)
+
+
+def micronats_of(loss: float) -> int:
+    """Return a finite loss in micro-nats; one beyond all messages is the greatest of them."""
+    return max(-MICRONATS_MAX, min(MICRONATS_MAX, round(loss * MICRO)))
 
 
 def _on_parts(run: LocalResult, terms: LocalTerms) -> str:

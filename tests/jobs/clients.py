@@ -16,6 +16,7 @@ IN_A_MINUTE = JobTerms(deadline_ms=60_000)
 def client_of(
     module: str = TOY,
     *,
+    options: tuple[str, ...] = (),
     patience: Patience | None = None,
     device: str = "cpu",
     memory_bytes_max: int = 1 << 30,
@@ -24,6 +25,7 @@ def client_of(
     """Return a client whose worker is this entry."""
     command = WorkerCommand(
         module=module,
+        options=options,
         device=device,
         threads=1,
         memory_bytes_max=memory_bytes_max,

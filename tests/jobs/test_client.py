@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from fl.jobs.bounds import PATH_LETTERS_MAX
 from fl.jobs.client import WAITING_MAX, JobTerms, WorkerClient
 from fl.jobs.errors import FailureCode, JobFailedError
 from fl.jobs.patience import Patience
@@ -279,3 +280,12 @@ def test_rests_double_up_to_the_longest() -> None:
     assert [patience.rest_ms(deaths) for deaths in (0, 1, 2, 3, 4, 10_000)] == [
         *(0, 250, 500, 1_000, 1_500, 1_500)
     ]
+
+
+@pytest.mark.asyncio
+async def test_job_out_of_bounds_is_refused_here_and_ends_no_worker() -> None:
+    async with client_of() as client:
+        pid = await pid_from(client)
+        for words in ("x" * (PATH_LETTERS_MAX + 1), "\udcff"):
+            assert await reason_of(client, words) is FailureCode.BAD_INPUT
+        assert await pid_from(client) == pid

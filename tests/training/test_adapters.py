@@ -184,3 +184,13 @@ def test_the_scale_is_that_of_peft(llama: LoadedModel) -> None:
         layer = adapter.model.get_submodule("base_model.model.model.layers.0.self_attn.q_proj")
         assert layer.scaling["default"] == adapter.scale == expected  # type: ignore[index]
         detach(adapter)
+
+
+def test_a_stack_of_more_rows_than_inputs_is_refused_and_leaves_the_model_clean(
+    llama: LoadedModel,
+) -> None:
+    before = llama.model.state_dict().keys()
+    with pytest.raises(AdapterError, match="orthonormal"):
+        attach(llama, AdapterSpec(rank=256, layout=LoraLayout.STACK), seed=1)
+    assert llama.model.state_dict().keys() == before
+    assert attach(llama, SPEC, seed=1).tensors

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from fl.training.adapters import Adapter, AdapterSpec, LoraLayout, Scaling, attach, detach
 from fl.training.errors import AdapterError, MalformedAdapterError
 from fl.training.export import export_adapter, import_adapter, read_folder_lineage
-from fl.training.lineage import Lineage, LineageStep, UsedUpdate, read_lineage
+from fl.training.lineage import Lineage, LineageStep, UsedUpdate, read_lineage, write_lineage
 from fl.training.local import train_local
 from fl.training.models import LoadedModel, ModelKind, load_model
 from fl.training.settings import LocalTraining, Steps
@@ -240,4 +241,11 @@ def test_pickled_tensors_are_never_read(exported: Path, llama: LoadedModel) -> N
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"\xff", b'{"title": 3}', b"[" * 5000])
 def test_a_damaged_lineage_is_refused(raw: bytes) -> None:
     with pytest.raises(MalformedAdapterError, match="here: "):
+        read_lineage(raw, place="here")
+
+
+@pytest.mark.parametrize("field", ["title", "seed"])
+def test_a_line_break_at_the_end_of_a_field_is_refused(field: str) -> None:
+    raw = write_lineage(msgspec.structs.replace(LINEAGE, **{field: "ab\n"}))
+    with pytest.raises(MalformedAdapterError, match=rf"\$\.{field}"):
         read_lineage(raw, place="here")

@@ -93,3 +93,35 @@ def test_a_model_without_tokenizer_is_said_so(copy: Path) -> None:
         path.unlink()
     with pytest.raises(MalformedModelError, match="holds no tokenizer"):
         tokenizer_digest(copy)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": "04"}}',
+        b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": [0.0, 4.0]}}',
+        b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4, 4]}}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_header_of_other_types_or_without_bottom_is_named(copy: Path, header: bytes) -> None:
+    raw = len(header).to_bytes(8, "little") + header + bytes(4)
+    (copy / "model.safetensors").write_bytes(raw)
+    with pytest.raises(MalformedModelError, match="no safetensors header"):
+        model_digest(copy)
+
+
+def test_a_configuration_without_bottom_is_named(copy: Path) -> None:
+    (copy / "config.json").write_text("[" * 100_000)
+    with pytest.raises(MalformedModelError, match=r"config\.json"):
+        model_digest(copy)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [{}, {"weight_map": {"w": "../other/model.safetensors"}}, {"weight_map": {"w": ["x"]}}],
+)
+def test_an_index_that_leads_out_of_the_folder_is_refused(copy: Path, index: object) -> None:
+    (copy / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(MalformedModelError, match=r"index\.json"):
+        model_digest(copy)

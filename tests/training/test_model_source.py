@@ -68,3 +68,17 @@ def test_pickled_weights_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04")
     with pytest.raises(UnsafeModelError, match=r"pytorch_model\.bin .* convert them"):
         find_model(str(tmp_path))
+
+
+def test_a_source_that_is_too_long_for_a_name_is_refused() -> None:
+    with pytest.raises(ModelNotFoundError):
+        find_model("a" * 4_000)
+
+
+def test_a_folder_that_holds_an_adapter_is_no_base_model(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    folder = shutil.copytree(llama_folder, tmp_path / "model")
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(MalformedModelError, match="holds an adapter"):
+        find_model(str(folder))

@@ -45,9 +45,15 @@ def test_descriptor_that_is_no_socket_is_refused_and_left_open(
 
 
 def test_command_line_names_everything_the_worker_needs() -> None:
-    command = WorkerCommand(module="an.attacker", device="cpu", threads=2, memory_bytes_max=5)
-    assert command.arguments(7)[-10:] == [
-        *("-m", "an.attacker", "--fd", "7", "--device", "cpu"),
+    command = WorkerCommand(
+        module="an.attacker",
+        options=("--attack", "zero"),
+        device="cpu",
+        threads=2,
+        memory_bytes_max=5,
+    )
+    assert command.arguments(7)[-12:] == [
+        *("-m", "an.attacker", "--attack", "zero", "--fd", "7", "--device", "cpu"),
         *("--threads", "2", "--memory-bytes-max", "5"),
     ]
     assert command.variables()["OMP_NUM_THREADS"] == "2"

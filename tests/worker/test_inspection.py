@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -9,7 +10,7 @@ from fl.jobs.errors import JobFailedError
 from fl.rules.scorecard import MALFORMED, REPLAY, VALID
 from fl.rules.update.norms import norm
 from fl.worker.blobs import write_blob
-from fl.worker.errors import BlobFileError
+from fl.worker.errors import BlobFileError, WrongJobError
 from fl.worker.inspection import inspect
 from tests.worker.places import quiet_desk
 from tests.worker.vectors import inspect_job, store, vectors
@@ -52,3 +53,18 @@ def test_cancelled_inspection_ends(tmp_path: Path) -> None:
     desk.stop()
     with pytest.raises(JobFailedError, match="cancelled"):
         inspect(inspect_job(*store(tmp_path, np.ones(32, np.int32))), desk, threads=1)
+
+
+def test_earlier_updates_are_given_for_every_update_or_for_none(tmp_path: Path) -> None:
+    blobs = store(tmp_path, *vectors(2))
+    job = msgspec.structs.replace(inspect_job(*blobs), own=((),))
+    with pytest.raises(WrongJobError, match="earlier updates of 1 trainers, not 2"):
+        inspect(job, quiet_desk(), threads=1)
+
+
+def test_earlier_update_of_another_layout_is_named(tmp_path: Path) -> None:
+    (blob,) = store(tmp_path, *vectors(1))
+    other = write_blob(b"no blob", folder=tmp_path)
+    job = msgspec.structs.replace(inspect_job(blob), own=((other,),))
+    with pytest.raises(WrongJobError, match=other.path):
+        inspect(job, quiet_desk(), threads=1)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from typing_extensions import override
 
 from fl.jobs.errors import FailureCode, JobFailedError
 from fl.jobs.framing import CHUNK_SIZE_BYTES, FRAME_SIZE_BYTES_MAX, FrameReader, to_frame
@@ -27,7 +28,7 @@ from fl.jobs.messages import (
     ToWorker,
 )
 from fl.jobs.progress import Progress, Stage
-from fl.jobs.results import AnyResult, InspectResult
+from fl.jobs.results import AnyResult, BlobFacts, InspectResult
 from fl.jobs.work import AnyJob
 from fl.worker.channel import Channel
 from fl.worker.desk import REPORT_INTERVAL_MS, Desk
@@ -46,8 +47,8 @@ class Hands:
     work: Callable[[Desk], object]
 
     def perform(self, job: AnyJob, desk: Desk) -> AnyResult:
-        self.work(desk)
-        return RESULT
+        made = self.work(desk)
+        return made if isinstance(made, InspectResult) else RESULT
 
 
 @dataclass
@@ -150,6 +151,7 @@ def test_cancellation_that_comes_with_its_job_is_not_lost() -> None:
         (RuntimeError("x: can't allocate memory: y"), FailureCode.OUT_OF_MEMORY, ""),
         (RuntimeError("shape mismatch"), FailureCode.WORKER_BUG, ""),
         (ValueError("x" * 10_000), FailureCode.WORKER_BUG, ""),
+        (MalformedBytesError("\udcff.jsonl"), FailureCode.BAD_INPUT, "malformed_bytes"),
     ],
 )
 def test_error_of_a_job_is_told_by_its_reason_and_the_next_job_is_done(
@@ -238,3 +240,37 @@ def test_reports_are_thinned_but_stages_notes_and_last_steps_pass() -> None:
         (Stage.TRAINING, 6, 200),
         (Stage.WRITING, 0, 0),
     ]
+
+
+def test_answer_that_fits_into_no_message_costs_its_job_alone() -> None:
+    fault = BlobFacts(verdict=0, original=0, cluster=0, norm=0, fault="x" * 300)
+    results = [InspectResult(facts=(fault,) * 5_000)]
+    with worker_with(lambda _: results.pop() if results else None) as client:
+        client.say(Start(1, order("a")))
+        answer = client.hear()
+        assert isinstance(answer, Failed)
+        assert answer.reason is FailureCode.WORKER_BUG
+        assert "does not fit" in answer.message
+        client.say(Start(2, order("b")))
+        assert client.hear() == Finished(2, RESULT)
+
+
+class _StarvedSocket(socket.socket):
+    """A socket of a process that has no memory for what it receives."""
+
+    @override
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        raise MemoryError
+
+
+def test_worker_that_cannot_listen_any_more_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = socket.socketpair()
+    starved = _StarvedSocket(fileno=theirs.detach())
+    with ours, starved:
+        client = Client(ours)
+        loop = WorkerLoop(
+            Channel(starved), Hands(lambda _: None), clock=MachineClock(), abandon=client.end
+        )
+        threading.Thread(target=loop.run, daemon=True).start()
+        assert client.status() == EXIT_REFUSED
+    assert "MemoryError" in capsys.readouterr().err

@@ -28,7 +28,7 @@ from fl.worker.desk import Desk
 from fl.worker.examples import read_examples
 from fl.worker.machine import Machine, MachineClock
 from fl.worker.shelf import choose_device, precision_on
-from fl.worker.training import training_of
+from fl.worker.training import MICRONATS_MAX, micronats_of, training_of
 from fl.worker.workshop import Workshop
 from primitives.errors import TrainingError
 from primitives.ids import Digest
@@ -229,3 +229,8 @@ def test_cpu_multiplies_in_float32_unless_it_is_told_otherwise() -> None:
     assert precision_on(cpu, Precision.AUTO) is models.Precision.FLOAT32
     assert precision_on(cpu, Precision.BFLOAT16) is models.Precision.BFLOAT16
     assert choose_device("cpu") == cpu
+
+
+def test_loss_beyond_all_messages_is_the_greatest_of_them() -> None:
+    assert micronats_of(0.25) == 250_000
+    assert micronats_of(3e38) == MICRONATS_MAX == 2**63 - 1

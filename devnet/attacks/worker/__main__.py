@@ -1,11 +1,9 @@
 """`python -m devnet.attacks.worker --attack NAME`: started by `fl.jobs.client`, never by hand.
 
-A node starts its worker with a command line of its own, so every option may come as a variable of
-the environment instead: HANSE_ATTACK, HANSE_ATTACK_RING, HANSE_ATTACK_TRAINERS.
+The options come from `fl.jobs.launch.WorkerCommand.options`; all others are those of `fl.worker`.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -32,12 +30,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    known = os.environ.get
-    ring = known("HANSE_ATTACK_RING")
-    parser = argparse.ArgumentParser(prog="python -m devnet.attacks.worker", add_help=False)
-    parser.add_argument("--attack", default=known("HANSE_ATTACK", "none"))
-    parser.add_argument("--ring", type=Path, default=Path(ring) if ring else None)
-    parser.add_argument("--trainers", type=int, default=int(known("HANSE_ATTACK_TRAINERS", "20")))
+    parser = argparse.ArgumentParser(
+        prog="python -m devnet.attacks.worker", add_help=False, allow_abbrev=False
+    )
+    parser.add_argument("--attack", default="none", help="an attack of the catalogue")
+    parser.add_argument("--ring", type=Path, default=None, help="the folder of the attackers")
+    parser.add_argument("--trainers", type=int, default=20, help="honest ones included")
     return parser
 
 

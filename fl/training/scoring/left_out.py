@@ -92,6 +92,7 @@ def by_rule(
             apportion(ONE, [1] * count),
             rule=rule,
             byzantine=min(count - 1, count * byzantine_percent // 100),
+            radius=limit,
         )
 
     return aggregated

@@ -19,6 +19,7 @@ from fl.worker.loop import EXIT_REFUSED
 from fl.worker.machine import Machine
 from fl.worker.workshop import Workshop
 from primitives.ids import Digest
+from tests.jobs.clients import IN_A_MINUTE, client_of
 from tests.worker.places import (
     prepare_job,
     quiet_desk,
@@ -48,6 +49,10 @@ def _prepared(place: Path) -> PrepareResult:
 def _sent(place: Path, prepared: PrepareResult, workshop: Workshop | AttackingWorkshop) -> Int32s:
     result = workshop.perform(train_job(place), quiet_desk())
     assert isinstance(result, TrainResult)
+    return _vector(result, prepared)
+
+
+def _vector(result: TrainResult, prepared: PrepareResult) -> Int32s:
     expected = Expectation(
         kind=BlobKind.UPDATE,
         base_model=Digest(prepared.model),
@@ -127,6 +132,19 @@ def test_labels_of_a_language_model_cannot_be_flipped(place: Path) -> None:
     perform = partial(_attacker("labelflip").perform, causal, quiet_desk())
     with pytest.raises(Exception, match="classes"):
         perform()
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio
+async def test_node_names_the_attack_on_the_command_line_of_the_worker(
+    place: Path, prepared: PrepareResult, tmp_path: Path
+) -> None:
+    options = ("--attack", "zero", "--ring", str(tmp_path / "ring"), "--trainers", "20")
+    client = client_of("devnet.attacks.worker", options=options, memory_bytes_max=4 << 30)
+    async with client:
+        result = await client.run(train_job(place), terms=IN_A_MINUTE)
+    assert not _vector(result, prepared).any()
+    assert len(list((tmp_path / "ring" / "round-0").glob("*.npy"))) == 1
 
 
 def test_unknown_attack_ends_the_worker_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:

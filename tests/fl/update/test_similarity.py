@@ -133,13 +133,55 @@ def global_delta(seed: int) -> Int32s:
     return quantised(signal() + dice.normal(0, NOISE / 3, SIZE))
 
 
-@pytest.mark.parametrize("factor", [1.0, 0.8, 1.3])
-def test_a_scaled_replay_of_a_recent_global_delta_is_found(factor: float) -> None:
+@pytest.mark.parametrize("others", [0, 1, 12])
+@pytest.mark.parametrize("factor", [0.1, 0.8, 1.0, 1.3, 8.0])
+@pytest.mark.parametrize("part", [0.0, 1 / 32, 1 / 16])
+def test_a_scaled_and_noisy_replay_is_found(others: int, factor: float, part: float) -> None:
     past = [global_delta(seed) for seed in range(100, 108)]
+    delta = past[3].astype(np.float64) / 2**24
+    noise = np.random.default_rng(9).normal(0, 1, SIZE)
+    noise *= part * np.linalg.norm(delta) / np.linalg.norm(noise)
+    replayed = quantised(factor * (delta + noise))
+    found = facts([*honest(others), replayed], past=past)
+    assert found == [*apart(others), (REPLAY, others, others)]
+
+
+def test_half_of_the_updates_replaying_hides_none() -> None:
+    past = [global_delta(100)]
     dice = np.random.default_rng(9)
-    replayed = quantised(past[3].astype(np.float64) / 2**24 * factor + dice.normal(0, 0.003, SIZE))
-    found = facts([*honest(12), replayed], past=past)
-    assert found == [*apart(12), (REPLAY, 12, 12)]
+    replays = [past[0] + quantised(dice.normal(0, 0.001, SIZE)) for _ in range(10)]
+    found = facts([*honest(10), *replays], past=past)
+    assert [verdict for verdict, _, _ in found] == [VALID] * 10 + [REPLAY] * 10
+
+
+def junk(kind: str, count: int) -> list[Int32s]:
+    dice = np.random.default_rng(13)
+    spread = {"noise": 1.0, "loud noise": 30.0, "zeros": 0.0}[kind] * NOISE
+    return [quantised(dice.normal(0, spread, SIZE)) for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", ["noise", "loud noise", "zeros"])
+@pytest.mark.parametrize("noise", [0.005, 0.01, 0.02])
+@pytest.mark.parametrize("count", [1, 6, 10, 14])
+def test_junk_around_them_makes_no_honest_update_a_replay(
+    kind: str, noise: float, count: int
+) -> None:
+    past = [quantised(signal())]
+    found = facts([*honest(20 - count, noise=noise), *junk(kind, count)], past=past)
+    assert [verdict for verdict, _, _ in found] == [VALID] * 20
+
+
+def test_going_the_way_of_the_last_round_is_no_replay() -> None:
+    """At an eighth of its norm from the multiple nothing is proven, whoever else sends what."""
+    past = [quantised(signal())]
+    for others in ([], honest(9), junk("noise", 9), honest(9, noise=NOISE / 8)):
+        found = facts([*honest(1, seed=14, noise=SIGNAL / 8), *others], past=past)
+        assert [verdict for verdict, _, _ in found] == [VALID] * (1 + len(others))
+
+
+def test_the_opposite_of_a_global_delta_is_no_replay() -> None:
+    past = [global_delta(100)]
+    assert facts([*honest(4), -past[0]], past=past)[4][0] == VALID
 
 
 def test_an_exact_replay_is_found_among_any_number_of_updates() -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fl.rules.aggregation.rule import Rule
+from fl.rules.aggregation.rule import Rule, aggregate
 from fl.training.scoring.left_out import DEALS, GROUPS, SINGLES_MAX, Removals, by_rule
 
 
@@ -45,14 +45,26 @@ def test_group_tests_find_the_one_harmful_update() -> None:
 
 def test_aggregate_is_that_of_the_rule_on_clipped_updates() -> None:
     updates = [np.full(4, step << 24, np.int32) for step in (1, 2, 9)]
-    aggregate = by_rule(updates, limit=4 << 16, rule=Rule.MEAN)
+    step = by_rule(updates, limit=4 << 16, rule=Rule.MEAN)
     # A vector of four ones has norm 2: 1 and 2 pass, 9 is cut down to 2 (its factor is Q16).
-    assert np.abs(aggregate([0, 2]) - (3 << 23)).max() <= 1 << 10
-    assert aggregate([]).tolist() == [0, 0, 0, 0]
+    assert np.abs(step([0, 2]) - (3 << 23)).max() <= 1 << 10
+    assert step([]).tolist() == [0, 0, 0, 0]
 
 
 def test_feared_liars_are_a_share_of_those_who_take_part() -> None:
     updates = [np.full(2, step, np.int32) for step in (0, 0, 0, 0, 1_000)]
-    aggregate = by_rule(updates, limit=1 << 40, rule=Rule.KRUM, byzantine_percent=40)
-    assert aggregate(range(5)).tolist() == [0, 0]
-    assert aggregate([4]).tolist() == [1_000, 1_000]
+    step = by_rule(updates, limit=1 << 40, rule=Rule.KRUM, byzantine_percent=40)
+    assert step(range(5)).tolist() == [0, 0]
+    assert step([4]).tolist() == [1_000, 1_000]
+
+
+def test_centred_clipping_reaches_as_far_as_the_clip_of_the_round_like_the_aggregate_itself() -> (
+    None
+):
+    # Half of zeros: their median norm is nothing, so it must not be the radius.
+    updates = [np.full(4, step << 24, np.int32) for step in (0, 0, 0, 2)]
+    limit = 4 << 16
+    whole = aggregate(updates, [1 << 14] * 4, rule=Rule.CENTRED_CLIP, byzantine=0, radius=limit)
+    assert whole.any()
+    found = by_rule(updates, limit=limit, rule=Rule.CENTRED_CLIP)(range(4))
+    assert found.tolist() == whole.tolist()
