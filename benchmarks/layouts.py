@@ -16,24 +16,17 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.comparison import Row, compare, run
+from fl.jobs.subject import LoraLayout, ModelKind
 from fl.rules.aggregation.rule import Rule, aggregate
+from fl.rules.aggregation.stacked import projected
 from fl.rules.update.layout import TensorLayout
-from fl.training.adapters import (
-    Adapter,
-    AdapterSpec,
-    LoraLayout,
-    Part,
-    attach,
-    detach,
-    part_of,
-    partner_of,
-)
+from fl.rules.update.parts import Part, part_of, partner_of
+from fl.training.adapters import Adapter, AdapterSpec, attach, detach
 from fl.training.examples.partition import by_group
 from fl.training.examples.sources import open_plain
 from fl.training.local import train_local
-from fl.training.models import ModelKind, load_model
+from fl.training.models import load_model
 from fl.training.settings import LocalTraining, Steps
-from fl.training.stacked import aggregate_stacked
 from fl.training.stream import Examples
 from fl.training.tiny import tiny_model_folder
 
@@ -76,10 +69,10 @@ def measure_rows(effort: Effort) -> list[Row]:
         unit = "relative error"
         rows.append(compare(name, unit, error, peer_name="FedIT", peer=apart))
         rows.append(compare(f"{name}: limit", unit, error, peer_name="limit", peer=LIMIT, goal=1.0))
-    projected = _measure(LoraLayout.STACK, 0, effort, field)
+    stacked = _measure(LoraLayout.STACK, 0, effort, field)
     # What lies outside of the seeded rows is lost on purpose, so there is no limit for it.
     rows.append(
-        compare("STACK, projected", "relative error", projected, peer_name="FedIT", peer=apart)
+        compare("STACK, projected", "relative error", stacked, peer_name="FedIT", peer=apart)
     )
     return rows
 
@@ -131,7 +124,7 @@ def step_of(
 ) -> Int32s:
     """Return the step that a federation with this layout takes."""
     if layout is LoraLayout.STACK:
-        return aggregate_stacked(start, updates, weights, layout=whole)
+        updates = [projected(update, model=start, layout=whole) for update in updates]
     return aggregate(updates, weights, rule=Rule.MEAN)
 
 

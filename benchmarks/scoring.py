@@ -31,12 +31,13 @@ from rich.progress import track
 
 from benchmarks.comparison import Row, compare, run
 from benchmarks.scoring_peer import SwappedAdapters
+from fl.jobs.subject import ModelKind
 from fl.rules.update.layout import TensorLayout
 from fl.training.adapters import Adapter, AdapterSpec, attach, detach
 from fl.training.examples.example import LabelledText, PlainText
 from fl.training.examples.sources import open_labelled
 from fl.training.examples.tokens import Encoded, encode_labelled, encode_plain
-from fl.training.models import LoadedModel, ModelKind, load_model
+from fl.training.models import LoadedModel, load_model
 from fl.training.scoring.evaluation import Evaluation
 from fl.training.tiny import tiny_model_folder
 

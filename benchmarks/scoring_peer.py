@@ -10,11 +10,11 @@ from peft import set_peft_model_state_dict
 from torch import Tensor
 from torch.nn import functional
 
+from fl.jobs.subject import ModelKind
 from fl.rules.update.layout import TensorLayout
 from fl.training.adapters import Adapter
 from fl.training.examples.tokens import IGNORED, Encoded
 from fl.training.fixed_point import dequantise
-from fl.training.models import ModelKind
 
 BATCH_SIZE = 16
 

@@ -27,10 +27,11 @@ from rich.progress import track
 from benchmarks.comparison import Row, compare, run
 from benchmarks.training_cases import LABELS, ON_CPU, ON_GPU, Case, write_random_model
 from benchmarks.training_peer import PlainTrainer
-from fl.training.adapters import AdapterSpec, LoraLayout, attach, detach
+from fl.jobs.subject import LoraLayout, ModelKind
+from fl.training.adapters import AdapterSpec, attach, detach
 from fl.training.examples.batches import Batch
 from fl.training.local import train_local
-from fl.training.models import LoadedModel, ModelKind, load_model
+from fl.training.models import LoadedModel, load_model
 from fl.training.settings import LocalTraining
 from fl.training.stream import Examples, training_batches
 

@@ -18,8 +18,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from fl.jobs.subject import ModelKind
 from fl.training.examples.example import LabelledText, PlainText
-from fl.training.models import ModelKind, Precision
+from fl.training.models import Precision
 from fl.training.settings import LocalTraining, Steps
 from fl.training.stream import Examples
 

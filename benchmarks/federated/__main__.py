@@ -13,7 +13,7 @@ from benchmarks.federated.measure import measure
 from benchmarks.federated.options import options_of
 from benchmarks.federated.outcome import Outcome
 from benchmarks.federated.settings import Arm
-from fl.training.models import ModelKind
+from fl.jobs.subject import ModelKind
 from primitives.errors import HanseError
 
 

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.federated.settings import Answers
+from fl.jobs.subject import ModelKind
 from fl.training.examples.batches import Batch, BatchPlan, classification_batches, padded_batches
 from fl.training.examples.tokens import IGNORED
-from fl.training.models import LoadedModel, ModelKind
+from fl.training.models import LoadedModel
 from fl.training.stream import Examples
 
 TOKENS_PER_BATCH: Final = 4_096

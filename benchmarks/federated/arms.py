@@ -12,9 +12,10 @@ from benchmarks.federated.field import Field
 from benchmarks.federated.prefix import FrozenPrefix
 from benchmarks.federated.products import Averaging, relative_errors
 from benchmarks.federated.settings import Answers, Arm, Settings
+from fl.jobs.local_terms import PromptLoss
+from fl.jobs.subject import LoraLayout
 from fl.rules.update.layout import TensorLayout
-from fl.training.adapters import Adapter, AdapterSpec, LoraLayout
-from fl.training.examples.batches import PromptLoss
+from fl.training.adapters import Adapter, AdapterSpec
 from fl.training.local import LocalResult, train_local
 from fl.training.settings import Epochs, LocalTraining, Steps
 from fl.training.stream import Examples

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.federated.settings import Division, Settings
+from fl.jobs.subject import ModelKind
 from fl.training.examples.columns import Columns
 from fl.training.examples.example import LabelledText, PlainText
 from fl.training.examples.partition import by_group, dirichlet, iid
 from fl.training.examples.reading import Dataset
 from fl.training.examples.shuffle import permutation
 from fl.training.examples.sources import open_labelled, open_plain
-from fl.training.models import ModelKind
 from fl.training.stream import Examples
 
 CLIENT_EXAMPLES_MIN: Final = 8

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from benchmarks.federated.settings import Arm, Division, Settings
+from fl.jobs.subject import ModelKind
 from fl.rules.aggregation.outer import OuterRule
 from fl.rules.aggregation.rule import Rule
 from fl.rules.limits import ONE
 from fl.rules.update.norms import NORM_ONE
-from fl.training.models import ModelKind
 
 QUICK: Final[dict[str, Any]] = {
     "rounds": 2,

@@ -215,12 +215,12 @@ class _Round:
         task, places = self._task, self._places
         vectors = [one.clipped for one in chosen]
         delta = aggregate(vectors, weights, rule=self._run.settings.rule)
-        step = optimizer.step(part_of_state(task.outer, places), delta)
+        step = optimizer.step(task.outer.part(places), delta)
         following = apply(self._before, step.applied)
         if self._jury.rise(self._layout, self._before, following) > GUARD_BOUND:
             return False
         task.model[places] = following
-        put_state(task.outer, places, step.state)
+        task.outer.put(places, step.state)
         past = task.deltas.setdefault(self._layout, [])
         past.append(step.applied)
         del past[:-GLOBAL_DELTAS_MAX]
@@ -270,19 +270,3 @@ def places_of(part: TensorLayout, whole: TensorLayout) -> NDArray[np.int64]:
     return np.concatenate(
         [np.arange(spans[one.name].start, spans[one.name].stop) for one in part.tensors]
     )
-
-
-def part_of_state(state: OuterState, places: NDArray[np.int64]) -> OuterState:
-    """Return the moments of some coordinates."""
-    return OuterState(
-        first=state.first[places] if len(state.first) else state.first,
-        second=state.second[places] if len(state.second) else state.second,
-    )
-
-
-def put_state(state: OuterState, places: NDArray[np.int64], part: OuterState) -> None:
-    """Write the moments of some coordinates back."""
-    if len(state.first):
-        state.first[places] = part.first
-    if len(state.second):
-        state.second[places] = part.second

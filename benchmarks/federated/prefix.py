@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from fl.jobs.subject import ModelKind
 from fl.training.adapters import Adapter
-from fl.training.models import ModelKind
 
 KEPT_SIZE_BYTES_MAX: Final = 1 << 30
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.rules.update.layout import TensorLayout
-from fl.training.adapters import Part, part_of, partner_of
+from fl.rules.update.parts import Part, part_of, partner_of
 
 Vector = NDArray[np.floating[Any]]
 

@@ -4,9 +4,9 @@ import enum
 
 import msgspec
 
+from fl.jobs.subject import ModelKind
 from fl.rules.aggregation.outer import OuterRule
 from fl.rules.aggregation.rule import Rule
-from fl.training.models import ModelKind
 from primitives.hashing import sha256
 
 

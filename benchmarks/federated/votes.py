@@ -6,21 +6,24 @@ left out of the aggregate), which halves the work, and without a penalty for lon
 
 from collections.abc import Sequence
 from itertools import chain, pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.federated.arms import Run
+from fl.jobs.subject import ModelKind
 from fl.rules.select import Consensus, agree
 from fl.rules.update.layout import TensorLayout
 from fl.training.examples.tokens import IGNORED, Encoded, encode_labelled, encode_plain
-from fl.training.models import LoadedModel, ModelKind
 from fl.training.scoring.evaluation import Evaluation
 from fl.training.scoring.scores import halfway
 from fl.training.scoring.terms import bounded, quantum
 from fl.training.stream import Examples
 from primitives.order import weighted_median
+
+if TYPE_CHECKING:
+    from fl.training.models import LoadedModel
 
 Int32s = NDArray[np.int32]
 

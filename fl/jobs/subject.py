@@ -1,7 +1,7 @@
 """What jobs of training and scoring are about: a base model, an adapter, examples, in wire form.
 
-The enums say the same as those of `fl.training`, which this room must not import since that loads
-torch; equal values stand for each other.
+`Precision` has one member more than that of `fl.training`, which this room must not import since
+that loads torch; equal values stand for each other.
 """
 
 import enum
@@ -42,7 +42,10 @@ class Precision(enum.Enum):
 
 @enum.unique
 class LoraLayout(enum.Enum):
-    """How a federation shares the two factors of an adapter."""
+    """How a federation shares the two factors of an adapter.
+
+    ALT is the default because it loses nothing; STACK drops what lies outside of the seeded rows.
+    """
 
     ALT = "alt"
     FFA = "ffa"
@@ -52,7 +55,7 @@ class LoraLayout(enum.Enum):
 
 @enum.unique
 class Scaling(enum.Enum):
-    """The factor of an adapter: alpha / rank, or alpha / sqrt(rank)."""
+    """The factor of an adapter: alpha / rank, or alpha / sqrt(rank) (arXiv:2312.03732)."""
 
     BY_RANK = "rank"
     BY_ROOT = "root"

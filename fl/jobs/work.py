@@ -21,7 +21,7 @@ from fl.jobs.results import (
     ScoreResult,
     TrainResult,
 )
-from fl.jobs.subject import AdaptedModel, ExampleSource, PanelSource
+from fl.jobs.subject import AdaptedModel, ExampleSource, LoraLayout, PanelSource
 from fl.rules.aggregation.outer import OuterRule
 from fl.rules.aggregation.rule import Rule
 from fl.rules.limits import ONE, UPDATES_MAX
@@ -123,6 +123,8 @@ class AggregateJob(Job[AggregateResult], frozen=True, kw_only=True, tag=4):
         model_layout: of the model.
         layout: of what this round trains, tensors of the model.
         state: of the outer optimiser; None: before its first round.
+        sharing: the layout of the task's adapter. STACK projects every update onto the seeded rows
+            before it counts, see `fl.rules.aggregation.stacked`; all others average as they are.
     """
 
     updates: Annotated[tuple[Weighted, ...], msgspec.Meta(min_length=1, max_length=UPDATES_MAX)]
@@ -136,6 +138,7 @@ class AggregateJob(Job[AggregateResult], frozen=True, kw_only=True, tag=4):
     outer: OuterTerms = OuterTerms()
     state: StoredBlob | None = None
     folder: PathText
+    sharing: LoraLayout = LoraLayout.ALT
 
 
 class ScoreJob(Job[ScoreResult], frozen=True, kw_only=True, tag=5):

@@ -9,12 +9,12 @@ in general. `LoraLayout` says how a federation keeps the mean exact:
     FFA    A stays as it was seeded, B is trained (FFA-LoRA, arXiv:2403.12313)
     FEDIT  both are trained and averaged side by side, the inexact way (FedIT, arXiv:2305.05644)
     STACK  both are trained; the aggregate is the exact sum of products, projected onto the seeded
-           basis (after FLoRA, arXiv:2409.05976)
+           basis (after FLoRA, arXiv:2409.05976); what lies outside of that basis is lost, see
+           `fl.rules.aggregation.stacked`
 
 A classification head is trained in every round.
 """
 
-import enum
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,10 +25,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fl.jobs.subject import LoraLayout, ModelKind, Scaling
 from fl.rules.update.layout import TensorLayout, TensorSpec
+from fl.rules.update.parts import Part, part_of
 from fl.training.errors import AdapterError
 from fl.training.fixed_point import dequantise, quantise
-from fl.training.models import LoadedModel, ModelKind
+from fl.training.models import LoadedModel
 from fl.training.start import basis_start, factor_start, head_start
 
 if TYPE_CHECKING:
@@ -37,35 +39,6 @@ if TYPE_CHECKING:
 RANK_MAX: Final = 256
 ADAPTER_NAME: Final = "default"
 TASK_TYPES: Final = {ModelKind.CAUSAL_LM: "CAUSAL_LM", ModelKind.CLASSIFICATION: "SEQ_CLS"}
-_FACTOR_A: Final = ".lora_A.weight"
-_FACTOR_B: Final = ".lora_B.weight"
-
-
-@enum.unique
-class LoraLayout(enum.Enum):
-    """How a federation shares the two factors; the module says what each member means."""
-
-    ALT = "alt"
-    FFA = "ffa"
-    FEDIT = "fedit"
-    STACK = "stack"
-
-
-@enum.unique
-class Scaling(enum.Enum):
-    """The factor s of an adapter: alpha / rank, or alpha / sqrt(rank) (arXiv:2312.03732)."""
-
-    BY_RANK = "rank"
-    BY_ROOT = "root"
-
-
-@enum.unique
-class Part(enum.Enum):
-    """What a tensor of an adapter is."""
-
-    FACTOR_A = "A"
-    FACTOR_B = "B"
-    HEAD = "head"
 
 
 class AdapterSpec(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -204,18 +177,6 @@ def scale_of(spec: AdapterSpec) -> float:
     """Return the factor s of W + s B A."""
     is_by_rank = spec.scaling is Scaling.BY_RANK
     return spec.alpha / (spec.rank if is_by_rank else math.sqrt(spec.rank))
-
-
-def part_of(name: str) -> Part:
-    """Tell what the tensor of this canonical name is."""
-    if name.endswith(_FACTOR_A):
-        return Part.FACTOR_A
-    return Part.FACTOR_B if name.endswith(_FACTOR_B) else Part.HEAD
-
-
-def partner_of(name: str) -> str:
-    """Return the name of the A that stands beside a B in one layer."""
-    return name.removesuffix(_FACTOR_B) + _FACTOR_A
 
 
 def trained_parts(layout: LoraLayout, round_number: int) -> frozenset[Part]:

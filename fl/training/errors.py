@@ -2,6 +2,7 @@
 
     TrainingError
         ModelNotFoundError
+        ModelTooLargeError
         UnsafeModelError
         MalformedModelError
         WrongModelError
@@ -26,6 +27,12 @@ class ModelNotFoundError(TrainingError):
     """Report that a source names no model that can be reached."""
 
     code: ClassVar[str] = "model_not_found"
+
+
+class ModelTooLargeError(TrainingError):
+    """Refuse to download a model that is larger than the caller allows."""
+
+    code: ClassVar[str] = "model_too_large"
 
 
 class UnsafeModelError(TrainingError):

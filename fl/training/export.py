@@ -21,14 +21,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.torch import save
 
+from fl.jobs.subject import LoraLayout, Scaling
 from fl.training.adapters import (
     ADAPTER_NAME,
     RANK_MAX,
     TASK_TYPES,
     Adapter,
     AdapterSpec,
-    LoraLayout,
-    Scaling,
     attach,
     detach,
 )

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fl.jobs.local_terms import Checkpointing
 from fl.rules.update.layout import TensorLayout
 from fl.training.adapters import Adapter
 from fl.training.determinism import repeatable
@@ -25,7 +26,7 @@ from fl.training.examples.batches import Batch
 from fl.training.fixed_point import quantise
 from fl.training.flat import FlatParameters
 from fl.training.low_rank import lean_layers
-from fl.training.settings import Checkpointing, LocalTraining
+from fl.training.settings import LocalTraining
 from fl.training.step import Stepper
 from fl.training.stream import Examples, training_batches
 

@@ -15,10 +15,10 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from typing_extensions import override
 
+from fl.jobs.subject import ModelKind
 from fl.training.adapters import Adapter
 from fl.training.examples.batches import Batch
 from fl.training.examples.tokens import IGNORED
-from fl.training.models import ModelKind
 
 LOGITS_MAX: Final = {"cpu": 1 << 23, "cuda": 1 << 27}
 """Numbers of a piece of logits by kind of device: 32 MiB, which the allocator of the C library

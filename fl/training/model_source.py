@@ -14,11 +14,29 @@ import re
 from pathlib import Path
 from typing import Final
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+from huggingface_hub import HfApi, snapshot_download
 
-from fl.training.errors import MalformedModelError, ModelNotFoundError, UnsafeModelError
+# `HTTPError` is the client's own name for what its HTTP library raises.
+from huggingface_hub.errors import (  # type: ignore[attr-defined]
+    EntryNotFoundError,
+    HFValidationError,
+    HTTPError,
+)
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
 
+from fl.training.errors import (
+    MalformedModelError,
+    ModelNotFoundError,
+    ModelTooLargeError,
+    UnsafeModelError,
+)
+from fl.training.examples.hub import ANSWER_TIMEOUT_S, HubAccess
+
+DOWNLOAD_SIZE_BYTES_MAX: Final = 64 << 30
+"""Of one model; float32 weights of 16 billion parameters."""
+
+HUB_MODELS: Final = HubAccess(size_bytes_max=DOWNLOAD_SIZE_BYTES_MAX)
 PACKAGE_PREFIX: Final = "package:"
 TOKENIZER_FILES: Final = (
     "added_tokens.json",
@@ -38,20 +56,22 @@ _HUB_FILES: Final = (
     "*.safetensors",
     "*.safetensors.index.json",
 )
+_PATTERNS: Final = [*_HUB_FILES, *TOKENIZER_FILES]
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
-def find_model(source: str, *, cache: Path | None = None) -> Path:
+def find_model(source: str, *, access: HubAccess = HUB_MODELS) -> Path:
     """Return the folder of a model.
 
     Args:
         source: a folder, `package:NAME`, or a hub id.
-        cache: where models of the hub are kept; that of huggingface_hub by default.
+        access: how to reach the hub, and the most that is downloaded for one model.
 
     Raises:
         ModelNotFoundError: the source names nothing that can be reached.
         UnsafeModelError: it holds no safetensors but pickled weights.
+        ModelTooLargeError: the hub has more of it than `access` allows; nothing was downloaded.
         MalformedModelError: it is no model.
     """
     if source.startswith(PACKAGE_PREFIX):
@@ -59,7 +79,7 @@ def find_model(source: str, *, cache: Path | None = None) -> Path:
     elif os.path.isdir(source):  # noqa: PTH112 - pathlib raises where a name is too long
         folder = Path(source)
     elif _HUB_ID.fullmatch(source) and not source.startswith("."):
-        folder = _from_hub(source, cache)
+        folder = _from_hub(source, access)
     else:
         raise ModelNotFoundError(
             f"{source!r} is no model: give a folder, package:NAME, or a hub id like owner/name"
@@ -83,25 +103,43 @@ def _in_package(name: str) -> Path:
     )
 
 
-def _from_hub(source: str, cache: Path | None) -> Path:
+def _from_hub(source: str, access: HubAccess) -> Path:
     name, _, revision = source.partition("@")
     fetch = functools.partial(
         snapshot_download,
         name,
         revision=revision or None,
-        cache_dir=cache,
-        allow_patterns=[*_HUB_FILES, *TOKENIZER_FILES],
+        cache_dir=access.cache_folder,
+        endpoint=access.endpoint,
+        allow_patterns=_PATTERNS,
     )
     # What is not here yet may be on the network.
     with contextlib.suppress(EntryNotFoundError, HFValidationError):
         return Path(fetch(local_files_only=True))
     try:
+        size_bytes = _download_size_bytes(name, revision or None, access)
+        if size_bytes > access.size_bytes_max:
+            raise ModelTooLargeError(
+                f"{source!r} is {size_bytes} bytes on the hub, over the limit of "
+                f"{access.size_bytes_max}: download it yourself and name its folder"
+            )
+        # By the name of the revision, which the cache then knows without asking the network.
         return Path(fetch())
-    except (HfHubHTTPError, EntryNotFoundError, HFValidationError, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
+    except (HTTPError, EntryNotFoundError, OSError, ValueError, TypeError, KeyError) as error:
+        # The last three are what the client raises when an answer is not the JSON that it knows.
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise ModelNotFoundError(
             f"neither a folder nor a model of the hub: {source!r} ({reason})"
         ) from error
+
+
+def _download_size_bytes(name: str, revision: str | None, access: HubAccess) -> int:
+    """Ask the hub how much of a model would be downloaded."""
+    hub = HfApi(endpoint=access.endpoint)
+    commit = hub.model_info(name, revision=revision, timeout=ANSWER_TIMEOUT_S).sha
+    entries = hub.list_repo_tree(name, recursive=True, revision=commit)
+    sizes = {entry.path: entry.size for entry in entries if isinstance(entry, RepoFile)}
+    return sum(sizes[path] for path in filter_repo_objects(sizes, allow_patterns=_PATTERNS))
 
 
 def _check_safe(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from fl.jobs.subject import ModelKind
 from fl.training.errors import MalformedModelError, UnsafeModelError, WrongModelError
 from fl.training.model_digest import model_digest, read_config, tokenizer_digest
 from fl.training.model_source import find_model
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 LABELS_MIN: Final = 2
-
-
-@enum.unique
-class ModelKind(enum.Enum):
-    """What a model is trained for."""
-
-    CAUSAL_LM = "causal"
-    CLASSIFICATION = "classification"
 
 
 @enum.unique

@@ -1,10 +1,9 @@
 """What a local training run is told."""
 
-import enum
 from dataclasses import dataclass
 
+from fl.jobs.local_terms import Checkpointing, PromptLoss
 from fl.training.errors import SettingError
-from fl.training.examples.batches import PromptLoss
 
 TOKENS_MIN = 2
 
@@ -33,14 +32,6 @@ class FedProx:
     """Add mu / 2 times the squared distance from where the round began (arXiv:1812.06127)."""
 
     mu: float
-
-
-@enum.unique
-class Checkpointing(enum.Enum):
-    """Whether layers compute their activations again: less memory, and a third slower."""
-
-    OFF = "off"
-    ON = "on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

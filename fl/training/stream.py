@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
+from fl.jobs.subject import ModelKind
 from fl.training.errors import NoExamplesError
 from fl.training.examples.batches import (
     Batch,
@@ -11,7 +12,7 @@ from fl.training.examples.batches import (
     packed_batches,
 )
 from fl.training.examples.example import LabelledText, PlainText
-from fl.training.models import LoadedModel, ModelKind
+from fl.training.models import LoadedModel
 from fl.training.settings import Epochs, LocalTraining, Steps
 
 Examples = Sequence[LabelledText] | Sequence[PlainText]

@@ -1,5 +1,7 @@
 """Make the next model of a task, on integers alone: clip, aggregate, step, write.
 
+With the layout STACK every update is projected onto the seeded rows before it is clipped.
+
 The same job gives the same bytes on every machine, whatever its number of threads.
 """
 
@@ -11,9 +13,11 @@ from numpy.typing import NDArray
 
 from fl.jobs.progress import Stage
 from fl.jobs.results import AggregateResult
+from fl.jobs.subject import LoraLayout
 from fl.jobs.work import AggregateJob, OuterTerms
 from fl.rules.aggregation.outer import OuterOptimizer, OuterState, apply, read_state
 from fl.rules.aggregation.rule import Rule, aggregate
+from fl.rules.aggregation.stacked import projected
 from fl.rules.aggregation.stream import MeanStream
 from fl.rules.limits import ONE
 from fl.rules.update.blob import encode_model, encode_update
@@ -24,6 +28,7 @@ from fl.rules.update.spans import Execution
 from fl.worker.blobs import BLOB_SIZE_BYTES_MAX, read_accepted, read_content, write_blob
 from fl.worker.desk import Desk
 from fl.worker.errors import WrongJobError
+from fl.worker.layouts import check_shared
 from primitives.ids import Digest
 
 
@@ -32,18 +37,21 @@ def make_next_model(job: AggregateJob, desk: Desk, *, threads: int) -> Aggregate
 
     Raises:
         BlobFileError: a file is missing or damaged on this machine, or cannot be written.
-        WrongJobError: an update or the model is not of this task, or the terms do not fit.
+        WrongJobError: an update or the model is not of this task, a layout is not canonical or not
+            of this sharing, or the terms do not fit.
         JobFailedError: cancelled.
     """
+    check_shared(job)
     trained = _places(job)
     optimizer = _optimizer(job.outer)
-    delta = _aggregated(job, desk, threads=threads)
+    updates = _Updates(job, desk, places=trained)
+    delta = _aggregated(job, updates, threads=threads)
     desk.report(Stage.READING)
     model = read_accepted(job.model, expected=_expected(job, BlobKind.MODEL))
     state = _state(job, optimizer)
-    step = optimizer.step(_part(state, trained), delta)
+    step = optimizer.step(state.part(trained), delta)
     model[trained] = apply(model[trained], step.applied)
-    _put(state, trained, step.state)
+    state.put(trained, step.state)
     desk.report(Stage.WRITING)
     folder = Path(job.folder)
     sent = encode_update(step.applied, expected=_expected(job, BlobKind.UPDATE), width=Width.INT32)
@@ -57,7 +65,7 @@ def make_next_model(job: AggregateJob, desk: Desk, *, threads: int) -> Aggregate
     )
 
 
-def _aggregated(job: AggregateJob, desk: Desk, *, threads: int) -> Int32s:
+def _aggregated(job: AggregateJob, updates: "_Updates", *, threads: int) -> Int32s:
     weights = [update.weight for update in job.updates]
     if sum(weights) != ONE:
         raise WrongJobError(f"the weights sum to {sum(weights)}, not to {ONE}")
@@ -67,9 +75,9 @@ def _aggregated(job: AggregateJob, desk: Desk, *, threads: int) -> Int32s:
         # The one rule that needs no two updates at a time, so that memory is that of one.
         stream = MeanStream(job.layout.size)
         for index, weight in enumerate(weights):
-            stream.add(_clipped(job, desk, index), weight=weight)
+            stream.add(updates.clipped(index), weight=weight)
         return stream.finish()
-    vectors = [_clipped(job, desk, index) for index in range(len(weights))]
+    vectors = [updates.clipped(index) for index in range(len(weights))]
     with ThreadPoolExecutor(threads) as pool:
         return aggregate(
             vectors,
@@ -81,10 +89,24 @@ def _aggregated(job: AggregateJob, desk: Desk, *, threads: int) -> Int32s:
         )
 
 
-def _clipped(job: AggregateJob, desk: Desk, index: int) -> Int32s:
-    desk.report(Stage.AGGREGATING, done=index, total=len(job.updates))
-    blob = job.updates[index].blob
-    return clip(read_accepted(blob, expected=_expected(job, BlobKind.UPDATE)), limit=job.clip)
+class _Updates:
+    """The updates of a job as they count."""
+
+    def __init__(self, job: AggregateJob, desk: Desk, *, places: NDArray[np.int64]) -> None:
+        self._job = job
+        self._desk = desk
+        self._expected = _expected(job, BlobKind.UPDATE)
+        self._start: Int32s | None = None
+        if job.sharing is LoraLayout.STACK:
+            expected = _expected(job, BlobKind.MODEL)
+            self._start = read_accepted(job.model, expected=expected)[places]
+
+    def clipped(self, index: int) -> Int32s:
+        self._desk.report(Stage.AGGREGATING, done=index, total=len(self._job.updates))
+        update = read_accepted(self._job.updates[index].blob, expected=self._expected)
+        if self._start is not None:
+            update = projected(update, model=self._start, layout=self._job.layout)
+        return clip(update, limit=self._job.clip)
 
 
 def _expected(job: AggregateJob, kind: BlobKind) -> Expectation:
@@ -131,17 +153,3 @@ def _state(job: AggregateJob, optimizer: OuterOptimizer) -> OuterState:
         return optimizer.start(size)
     raw = read_content(job.state, size_bytes_max=4 * BLOB_SIZE_BYTES_MAX)
     return read_state(raw, optimizer=optimizer, size=size)
-
-
-def _part(state: OuterState, places: NDArray[np.int64]) -> OuterState:
-    return OuterState(
-        first=state.first[places] if len(state.first) else state.first,
-        second=state.second[places] if len(state.second) else state.second,
-    )
-
-
-def _put(state: OuterState, places: NDArray[np.int64], part: OuterState) -> None:
-    if len(state.first):
-        state.first[places] = part.first
-    if len(state.second):
-        state.second[places] = part.second

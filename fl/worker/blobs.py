@@ -4,10 +4,12 @@ A file that is not what its content id says is damage of this machine's disk, wh
 A file that is, and holds no valid blob, is a stranger's doing, and a fact that all validators find.
 """
 
+import fcntl
 import os
+import stat
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Final
+from typing import BinaryIO, Final
 
 from fl.jobs.bounds import StoredBlob
 from fl.rules.update.blob import decode
@@ -19,6 +21,7 @@ from fl.rules.update.rows import Int32s
 from fl.worker.errors import BlobFileError, WrongJobError
 from primitives.cid import Cid
 
+PART_SUFFIX: Final = ".part"
 BLOB_SIZE_BYTES_MAX: Final = 5 * COORDINATES_MAX
 """No layout has a longer blob, and none of a task comes near it."""
 
@@ -30,9 +33,12 @@ def read_content(blob: StoredBlob, *, size_bytes_max: int) -> bytes:
         BlobFileError: the file is missing, too long, or not what its content id says.
     """
     try:
-        with Path(blob.path).open("rb") as file:
+        with _opened(blob.path) as file:
             # Asked for more than there is, `read` would first take the memory of all it was asked.
-            size_bytes = os.fstat(file.fileno()).st_size
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise BlobFileError(f"{blob.path}: not a regular file: fetch the blob again")
+            size_bytes = status.st_size
             if size_bytes > size_bytes_max:
                 raise BlobFileError(
                     f"{blob.path}: {size_bytes} bytes, over the limit of {size_bytes_max}"
@@ -40,6 +46,8 @@ def read_content(blob: StoredBlob, *, size_bytes_max: int) -> bytes:
             content = file.read(size_bytes)
     except OSError as error:
         raise BlobFileError(f"{blob.path}: {error.strerror}: fetch the blob again") from error
+    except ValueError as error:
+        raise BlobFileError(f"{blob.path!r} is no path: {error}") from error
     found = blob_root(content)
     if found.encode() != blob.cid:
         named = Cid.decode(blob.cid)
@@ -84,9 +92,11 @@ def write_blob(content: bytes, *, folder: Path) -> StoredBlob:
     cid = blob_root(content)
     place = folder / str(cid)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=folder, prefix=".", suffix=".part", delete=False) as file:
+        _make_folder(folder)
+        remove_leftovers(folder)
+        with NamedTemporaryFile(dir=folder, prefix=".", suffix=PART_SUFFIX, delete=False) as file:
             try:
+                fcntl.flock(file, fcntl.LOCK_EX)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -97,7 +107,49 @@ def write_blob(content: bytes, *, folder: Path) -> StoredBlob:
         _sync_folder(folder)
     except OSError as error:
         raise BlobFileError(f"{place}: cannot be written: {error.strerror}") from error
+    except ValueError as error:
+        raise BlobFileError(f"{str(folder)!r} is no path: {error}") from error
     return StoredBlob(str(place), cid.encode())
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the unfinished files of writers that were killed.
+
+    A writer locks its file before the first byte and the lock goes with its process, so a file
+    that is not empty and not locked has no writer any more.
+    """
+    for path in folder.glob(f".*{PART_SUFFIX}"):
+        try:
+            with _opened(path) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(file.fileno()).st_size > 0:
+                    path.unlink()
+        except OSError:
+            # Another's, still in use, or gone already.
+            continue
+
+
+def _opened(path: str | Path) -> BinaryIO:
+    """Open a file without waiting for whoever might write to it, if it is a pipe."""
+    return open(path, "rb", opener=_without_waiting)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and what leads to it, so that all of it survives a power cut."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return
+    except FileNotFoundError:
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

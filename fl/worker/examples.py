@@ -53,7 +53,7 @@ def read_panel(source: PanelSource, *, loaded: LoadedModel) -> Panel:
 
 
 def _encoded(source: ExampleSource, loaded: LoadedModel, *, tokens_max: int) -> list[Encoded]:
-    examples = read_examples(source, kind=ModelKind(loaded.kind.value))
+    examples = read_examples(source, kind=loaded.kind)
     labelled = [(index, one) for index, one in enumerate(examples) if isinstance(one, LabelledText)]
     if labelled:
         return encode_labelled(labelled, loaded.tokenizer, tokens_max=tokens_max)

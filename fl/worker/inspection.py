@@ -1,4 +1,8 @@
-"""Establish the facts about the updates of a round, on integers alone."""
+"""Establish the facts about the updates of a round, on integers alone.
+
+In memory are the updates of the round, the last global deltas, and the earlier updates of one
+trainer at a time.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,11 +15,12 @@ from fl.rules.update.header import BlobKind, Expectation
 from fl.rules.update.norms import norm
 from fl.rules.update.root import content_digest
 from fl.rules.update.rows import Int32s
-from fl.rules.update.similarity import Candidate, find_facts
+from fl.rules.update.similarity import Candidate, find_facts, repeats_own
 from fl.rules.update.spans import Execution
 from fl.worker.blobs import read_accepted, read_vector
 from fl.worker.desk import Desk
 from fl.worker.errors import WrongJobError
+from fl.worker.layouts import check_canonical
 from primitives.ids import Digest
 
 
@@ -24,18 +29,21 @@ def inspect(job: InspectJob, desk: Desk, *, threads: int) -> InspectResult:
 
     Raises:
         BlobFileError: a file is missing or damaged on this machine.
-        WrongJobError: earlier updates are not of this layout, or not given for each update.
+        WrongJobError: the layout is not canonical, or earlier updates are not of it, or not given
+            for each update.
         JobFailedError: cancelled.
     """
     if job.own and len(job.own) != len(job.updates):
         raise WrongJobError(f"earlier updates of {len(job.own)} trainers, not {len(job.updates)}")
-    reader = _Reader(job, desk)
-    candidates = [reader.candidate(index) for index in range(len(job.updates))]
-    deltas = [reader.vector(delta) for delta in job.global_deltas]
-    desk.report(Stage.SCORING, done=0, total=1)
+    check_canonical("layout", job.layout)
     with ThreadPoolExecutor(threads) as pool:
+        execution = Execution(each=pool.map)
+        reader = _Reader(job, desk, execution=execution)
+        candidates = [reader.candidate(index) for index in range(len(job.updates))]
+        deltas = [reader.vector(delta) for delta in job.global_deltas]
+        desk.report(Stage.SCORING, done=0, total=1)
         facts = find_facts(
-            candidates, norms=reader.norms, global_deltas=deltas, execution=Execution(each=pool.map)
+            candidates, norms=reader.norms, global_deltas=deltas, execution=execution
         )
     return InspectResult(
         facts=tuple(
@@ -54,11 +62,12 @@ def inspect(job: InspectJob, desk: Desk, *, threads: int) -> InspectResult:
 class _Reader:
     """Decodes the blobs of a job, and keeps what is wrong with each update."""
 
-    def __init__(self, job: InspectJob, desk: Desk) -> None:
+    def __init__(self, job: InspectJob, desk: Desk, *, execution: Execution) -> None:
         self.faults: list[str] = []
         self.norms: list[int] = []
         self._job = job
         self._desk = desk
+        self._execution = execution
         self._expected = Expectation(
             kind=BlobKind.UPDATE,
             base_model=Digest(job.pins.model),
@@ -80,7 +89,9 @@ class _Reader:
         return Candidate(
             vector=vector,
             content=content_digest(vector, layout=self._job.layout),
-            own=[self.vector(blob) for blob in own],
+            is_own_again=repeats_own(
+                vector, [self.vector(blob) for blob in own], execution=self._execution
+            ),
         )
 
     def vector(self, blob: StoredBlob) -> Int32s:

@@ -12,8 +12,9 @@ import torch
 
 from fl.jobs.progress import Stage
 from fl.jobs.results import EvaluateResult, Rises, ScoreResult, Vote
-from fl.jobs.subject import AdaptedModel, Precision
+from fl.jobs.subject import AdaptedModel, LoraLayout, Precision
 from fl.jobs.work import EvaluateJob, ScoreJob
+from fl.rules.aggregation.stacked import projected
 from fl.rules.update.header import BlobKind
 from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.limits import MEMORY_SIZE_BYTES, Limits
@@ -39,6 +40,9 @@ def score(job: ScoreJob, desk: Desk, *, shelf: ModelShelf) -> ScoreResult:
         expected = expectation_of(adapter, BlobKind.UPDATE, round_number=job.round)
         updates = [read_accepted(blob, expected=expected) for blob in job.updates]
         current = adapter.read_fixed(expected.layout)
+        if job.subject.adapter.layout is LoraLayout.STACK:
+            # What the aggregate takes of an update is what it is worth, alone and beside others.
+            updates = [projected(one, model=current, layout=expected.layout) for one in updates]
         rule = by_rule(
             updates, limit=job.clip, rule=job.rule, byzantine_percent=job.byzantine_percent
         )

@@ -11,7 +11,7 @@ from fl.jobs.errors import FailureCode, JobFailedError
 from fl.jobs.progress import Stage
 from fl.jobs.subject import AdaptedModel, AdapterShape, FrozenModel, Precision
 from fl.rules.update.header import BlobKind, Expectation
-from fl.training import adapters, models
+from fl.training import models
 from fl.training.adapters import Adapter, AdapterSpec, attach, detach
 from fl.training.models import LoadedModel, Pins, load_model
 from fl.worker.blobs import read_accepted
@@ -76,7 +76,7 @@ class ModelShelf:
         frozen = subject.frozen
         loaded = load_model(
             frozen.source,
-            kind=models.ModelKind(frozen.kind.value),
+            kind=frozen.kind,
             labels=frozen.labels or None,
             device=str(self._device),
             precision=precision,
@@ -121,9 +121,9 @@ def spec_of(shape: AdapterShape) -> AdapterSpec:
         rank=shape.rank,
         alpha=shape.alpha,
         target_modules=shape.targets,
-        layout=adapters.LoraLayout(shape.layout.value),
+        layout=shape.layout,
         layers=shape.layers,
-        scaling=adapters.Scaling(shape.scaling.value),
+        scaling=shape.scaling,
     )
 
 

@@ -9,8 +9,6 @@ from fl.jobs.work import PrepareJob, TrainJob
 from fl.rules.update.blob import encode_model, encode_update, represented
 from fl.rules.update.header import BlobKind
 from fl.rules.update.norms import norm
-from fl.training import settings
-from fl.training.examples import batches
 from fl.training.local import Hooks, LocalResult, Progress, train_local
 from fl.training.settings import Epochs, FedAvg, FedProx, LocalTraining, Steps
 from fl.worker.blobs import write_blob
@@ -78,8 +76,8 @@ def training_of(terms: LocalTerms) -> LocalTraining:
         gradient_norm_max=terms.gradient_norm_max_nano / NANO,
         objective=FedProx(terms.prox_nano / NANO) if terms.prox_nano else FedAvg(),
         seed=terms.seed,
-        checkpointing=settings.Checkpointing(terms.checkpointing.value),
-        prompt_loss=batches.PromptLoss(terms.prompt_loss.value),
+        checkpointing=terms.checkpointing,
+        prompt_loss=terms.prompt_loss,
     )
 
 

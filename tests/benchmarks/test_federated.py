@@ -13,11 +13,12 @@ from benchmarks.federated.prefix import FrozenPrefix
 from benchmarks.federated.settings import Arm, Settings
 from benchmarks.federated.votes import Jury
 from benchmarks.training_cases import ON_CPU, write_random_model
+from fl.jobs.subject import ModelKind
 from fl.training.adapters import attach, detach
 from fl.training.examples.example import LabelledText
 from fl.training.examples.tokens import encode_labelled
 from fl.training.local import train_local
-from fl.training.models import LoadedModel, ModelKind, load_model
+from fl.training.models import LoadedModel, load_model
 from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import Panel, Scorer
 from fl.training.scoring.terms import ScoringTerms

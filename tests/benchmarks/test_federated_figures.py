@@ -15,8 +15,8 @@ from benchmarks.federated.products import Averaging, relative_errors
 from benchmarks.federated.records import Results
 from benchmarks.federated.settings import Answers, Arm, Division, Record, Settings
 from benchmarks.federated.statistics import differences_to
+from fl.jobs.subject import ModelKind
 from fl.rules.update.layout import TensorLayout, TensorSpec
-from fl.training.models import ModelKind
 
 DRAWS = 100
 LAYOUT = TensorLayout.of(

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import scoring
 from benchmarks.comparison import Row
-from fl.training.models import ModelKind
+from fl.jobs.subject import ModelKind
 from tests.training.tiny_models import write_bert, write_llama
 
 

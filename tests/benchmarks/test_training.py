@@ -8,7 +8,8 @@ import pytest
 from benchmarks import training
 from benchmarks.comparison import Row
 from benchmarks.training_cases import LLAMA_CPU, MINILM, Case, write_random_model
-from fl.training.models import ModelKind, load_model
+from fl.jobs.subject import ModelKind
+from fl.training.models import load_model
 
 SMALL = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
 CASES = tuple(

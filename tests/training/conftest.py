@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fl.training.models import LoadedModel, ModelKind, load_model
+from fl.jobs.subject import ModelKind
+from fl.training.models import LoadedModel, load_model
 from tests.training.tiny_models import write_bert, write_gpt2, write_llama
 
 

@@ -5,18 +5,10 @@ import pytest
 import torch
 from peft import get_peft_model_state_dict
 
+from fl.jobs.subject import LoraLayout, Scaling
 from fl.rules.update.layout import TensorLayout, TensorSpec
-from fl.training.adapters import (
-    Adapter,
-    AdapterSpec,
-    LoraLayout,
-    Part,
-    Scaling,
-    attach,
-    detach,
-    part_of,
-    scale_of,
-)
+from fl.rules.update.parts import Part, part_of
+from fl.training.adapters import Adapter, AdapterSpec, attach, detach, scale_of
 from fl.training.errors import AdapterError, NotRepresentableError
 from fl.training.models import LoadedModel
 

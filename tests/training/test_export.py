@@ -12,12 +12,13 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-from fl.training.adapters import Adapter, AdapterSpec, LoraLayout, Scaling, attach, detach
+from fl.jobs.subject import LoraLayout, ModelKind, Scaling
+from fl.training.adapters import Adapter, AdapterSpec, attach, detach
 from fl.training.errors import AdapterError, MalformedAdapterError
 from fl.training.export import export_adapter, import_adapter, read_folder_lineage
 from fl.training.lineage import Lineage, LineageStep, UsedUpdate, read_lineage, write_lineage
 from fl.training.local import train_local
-from fl.training.models import LoadedModel, ModelKind, load_model
+from fl.training.models import LoadedModel, load_model
 from fl.training.settings import LocalTraining, Steps
 from tests.training.sample_texts import PLAIN
 

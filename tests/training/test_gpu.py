@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from fl.jobs.local_terms import Checkpointing
+from fl.jobs.subject import ModelKind
 from fl.training.adapters import AdapterSpec, attach, detach
 from fl.training.local import LocalResult, train_local
-from fl.training.models import LoadedModel, ModelKind, Precision, load_model
-from fl.training.settings import Checkpointing, LocalTraining, Steps
+from fl.training.models import LoadedModel, Precision, load_model
+from fl.training.settings import LocalTraining, Steps
 from tests.training.sample_texts import LABELLED, PLAIN
 
 pytestmark = [

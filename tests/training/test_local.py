@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from fl.training.adapters import Adapter, AdapterSpec, LoraLayout, Part, attach, part_of
+from fl.jobs.local_terms import Checkpointing
+from fl.jobs.subject import LoraLayout
+from fl.rules.update.parts import Part, part_of
+from fl.training.adapters import Adapter, AdapterSpec, attach
 from fl.training.errors import (
     DivergedError,
     NoExamplesError,
@@ -18,7 +21,7 @@ from fl.training.errors import (
 )
 from fl.training.local import REPORT_STEPS, Hooks, LocalResult, Progress, train_local
 from fl.training.models import LoadedModel
-from fl.training.settings import Checkpointing, Epochs, FedProx, LocalTraining, Steps
+from fl.training.settings import Epochs, FedProx, LocalTraining, Steps
 from tests.training.sample_texts import LABELLED, PLAIN
 
 BRIEF = LocalTraining(length=Steps(4), batch_size=4, max_length=32, learning_rate=0.01, seed=1)

@@ -7,9 +7,10 @@ import pytest
 import torch
 from peft.tuners.lora import Linear as PeftLinear
 
+from fl.jobs.subject import ModelKind
 from fl.training.adapters import Adapter, AdapterSpec, attach
 from fl.training.low_rank import InFloat32, LowRankLinear, lean_layers
-from fl.training.models import LoadedModel, ModelKind, Precision, load_model
+from fl.training.models import LoadedModel, Precision, load_model
 
 TOKENS = torch.arange(48).view(4, 12)
 

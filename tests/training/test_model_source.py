@@ -1,12 +1,20 @@
 """A source leads to a folder of safetensors, or to one line that says why not."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fl.training.errors import MalformedModelError, ModelNotFoundError, UnsafeModelError
+from fl.training.errors import (
+    MalformedModelError,
+    ModelNotFoundError,
+    ModelTooLargeError,
+    UnsafeModelError,
+)
+from fl.training.examples.hub import HubAccess
 from fl.training.model_source import find_model, weight_files
+from tests.training.examples.hub_server import Hub, running
 
 
 def test_a_folder_is_its_own_source(llama_folder: Path) -> None:
@@ -43,7 +51,10 @@ def test_a_model_of_the_hub_is_taken_from_the_cache(tmp_path: Path, llama_folder
     (kept / "refs").mkdir()
     (kept / "refs" / "main").write_text(revision)
     for source in ("owner/name", f"owner/name@{revision}"):
-        assert find_model(source, cache=tmp_path) == kept / "snapshots" / revision
+        assert (
+            find_model(source, access=HubAccess(cache_folder=tmp_path))
+            == kept / "snapshots" / revision
+        )
 
 
 def test_an_unknown_model_of_the_hub_is_one_line(
@@ -52,7 +63,40 @@ def test_an_unknown_model_of_the_hub_is_one_line(
     # What HF_HUB_OFFLINE sets before the library is imported.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelNotFoundError, match="'owner/nothing'") as refusal:
-        find_model("owner/nothing", cache=tmp_path)
+        find_model("owner/nothing", access=HubAccess(cache_folder=tmp_path))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_model_of_the_hub_over_the_limit_is_refused_before_anything_is_fetched(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    files = {path.name: path.read_bytes() for path in llama_folder.iterdir()}
+    size_bytes = sum(map(len, files.values()))
+    with running(Hub()) as hub:
+        # What would not be downloaded does not count.
+        hub.put("owner/name", {**files, "pytorch_model.bin": bytes(size_bytes)})
+        reached = HubAccess(
+            endpoint=hub.address, cache_folder=tmp_path, size_bytes_max=size_bytes - 1
+        )
+        with pytest.raises(ModelTooLargeError, match=f"{size_bytes} bytes on the hub, over the"):
+            find_model("owner/name", access=reached)
+        assert not any("/resolve/" in line for line in hub.asked)
+        assert not list(tmp_path.rglob("*.safetensors"))
+        found = find_model("owner/name", access=replace(reached, size_bytes_max=size_bytes))
+        assert {path.name for path in found.iterdir()} == set(files)
+        asked = len(hub.asked)
+        assert find_model("owner/name", access=reached) == found
+        assert len(hub.asked) == asked
+
+
+def test_a_hub_that_is_gone_or_answers_nonsense_is_one_line(tmp_path: Path) -> None:
+    with running(Hub(broken=True)) as hub:
+        reached = HubAccess(endpoint=hub.address, cache_folder=tmp_path)
+        with pytest.raises(ModelNotFoundError, match="'owner/name'") as refusal:
+            find_model("owner/name", access=reached)
+    assert "\n" not in str(refusal.value)
+    with pytest.raises(ModelNotFoundError, match="'owner/name'") as refusal:
+        find_model("owner/name", access=reached)
     assert "\n" not in str(refusal.value)
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from fl.jobs.subject import ModelKind
 from fl.training.errors import MalformedModelError, UnsafeModelError, WrongModelError
-from fl.training.models import LoadedModel, ModelKind, Pins, Precision, load_model
+from fl.training.models import LoadedModel, Pins, Precision, load_model
 
 OTHER = bytes(32)
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from fl.jobs.subject import ModelKind
 from fl.training.adapters import Adapter, AdapterSpec, attach, detach
 from fl.training.examples.sources import open_labelled, open_plain
 from fl.training.export import export_adapter
 from fl.training.lineage import Lineage
 from fl.training.local import train_local
-from fl.training.models import LoadedModel, ModelKind, Pins, load_model
+from fl.training.models import LoadedModel, Pins, load_model
 from fl.training.settings import LocalTraining, Steps
 from tests.shared import shared_folder
 

@@ -1,18 +1,24 @@
 """The next model, from files to files."""
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fl.jobs.results import AggregateResult
+from fl.jobs.subject import LoraLayout
 from fl.jobs.work import AggregateJob, OuterTerms, Weighted
 from fl.rules.aggregation.outer import OuterRule
-from fl.rules.aggregation.rule import Rule
+from fl.rules.aggregation.rule import Rule, aggregate
+from fl.rules.aggregation.stacked import projected
 from fl.rules.limits import ONE
-from fl.rules.update.header import BlobKind
-from fl.rules.update.norms import norm
+from fl.rules.update.blob import encode_update
+from fl.rules.update.header import BlobKind, Width
+from fl.rules.update.layout import TensorLayout
+from fl.rules.update.norms import clip, norm
 from fl.rules.update.rows import Int32s
 from fl.worker.aggregation import make_next_model
 from fl.worker.blobs import read_vector, write_blob
@@ -22,10 +28,12 @@ from tests.worker.places import quiet_desk
 from tests.worker.vectors import (
     FACTOR_A,
     FACTOR_B,
+    LAYOUT,
     MODEL_LAYOUT,
     aggregate_job,
     expected,
     store,
+    store_model,
     vectors,
 )
 
@@ -105,3 +113,93 @@ def test_broken_update_is_named(tmp_path: Path) -> None:
     Path(broken.path).unlink()
     with pytest.raises(BlobFileError):
         _done(msgspec.structs.replace(job, updates=spoilt))
+
+
+def _stacked_job(folder: Path, updates: list[Int32s], model: Int32s) -> AggregateJob:
+    wanted = dataclasses.replace(expected(), layout=MODEL_LAYOUT)
+    raw = [encode_update(one, expected=wanted, width=Width.INT32) for one in updates]
+    job = aggregate_job(folder, tuple(write_blob(one, folder=folder) for one in raw))
+    return msgspec.structs.replace(
+        job,
+        layout=MODEL_LAYOUT,
+        model=store_model(folder, model),
+        rule=Rule.MEAN,
+        sharing=LoraLayout.STACK,
+    )
+
+
+def _seeded_model() -> Int32s:
+    """Return a model whose A is four rows of the identity."""
+    spans = MODEL_LAYOUT.spans
+    model = np.zeros(MODEL_LAYOUT.size, np.int32)
+    model[spans[FACTOR_A.name]] = np.eye(*FACTOR_A.shape, dtype=np.int32).reshape(-1) << 24
+    dice = np.random.default_rng(2)
+    model[spans[FACTOR_B.name]] = dice.integers(-(1 << 22), 1 << 22, LAYOUT.size, dtype=np.int32)
+    return model
+
+
+def _product(vector: Int32s) -> NDArray[np.float64]:
+    spans, real = MODEL_LAYOUT.spans, vector / 2.0**24
+    up = real[spans[FACTOR_B.name]].reshape(FACTOR_B.shape)
+    product: NDArray[np.float64] = up @ real[spans[FACTOR_A.name]].reshape(FACTOR_A.shape)
+    return product
+
+
+def _both_moved(count: int) -> list[Int32s]:
+    dice = np.random.default_rng(4)
+    shape = (count, MODEL_LAYOUT.size)
+    return list(dice.integers(-(1 << 22), 1 << 22, shape, dtype=np.int32))
+
+
+def test_stacked_updates_make_the_mean_of_products_within_the_seeded_rows(tmp_path: Path) -> None:
+    model, updates = _seeded_model(), _both_moved(4)
+    result = _model(_done(_stacked_job(tmp_path, updates, model)))
+    span = MODEL_LAYOUT.spans[FACTOR_A.name]
+    np.testing.assert_array_equal(result[span], model[span])
+    # The rows are the first four columns, so that is where all of the mean is, and the rest lost.
+    exact = np.mean([_product(model + update) for update in updates], axis=0)
+    np.testing.assert_allclose(_product(result)[:, :4], exact[:, :4], atol=1e-4)
+    assert np.abs(exact[:, 4:]).max() > 0.01
+    assert not _product(result)[:, 4:].any()
+
+
+@pytest.mark.parametrize("rule", Rule)
+def test_stacked_updates_are_projected_and_clipped_before_any_rule(
+    tmp_path: Path, rule: Rule
+) -> None:
+    model, updates = _seeded_model(), _both_moved(8)
+    job = msgspec.structs.replace(
+        _stacked_job(tmp_path, updates, model), rule=rule, byzantine=2, clip=norm(updates[0]) // 2
+    )
+    steps = [
+        clip(projected(one, model=model, layout=MODEL_LAYOUT), limit=job.clip) for one in updates
+    ]
+    weights = [one.weight for one in job.updates]
+    wanted = aggregate(steps, weights, rule=rule, byzantine=2, radius=job.clip)
+    result = _done(job, threads=2)
+    np.testing.assert_array_equal(_model(result), model + wanted)
+    turned = msgspec.structs.replace(job, updates=job.updates[::-1])
+    assert _done(turned) == result
+
+
+def test_stack_needs_pairs_of_factors_and_no_other_layout_moves_both(tmp_path: Path) -> None:
+    job = _stacked_job(tmp_path, _both_moved(2), _seeded_model())
+    replace = msgspec.structs.replace
+    for sharing in (LoraLayout.ALT, LoraLayout.FFA):
+        with pytest.raises(WrongJobError, match=r"lora_B\.weight' and its A move at once"):
+            _done(replace(job, sharing=sharing))
+    with pytest.raises(
+        WrongJobError, match=r"lora_B\.weight' of shape .* beside an A of shape \(\)"
+    ):
+        _done(replace(job, layout=LAYOUT))
+    with pytest.raises(WrongJobError, match=r"lora_A\.weight' stands beside no B"):
+        _done(replace(job, layout=TensorLayout.of([FACTOR_A])))
+    assert _done(replace(job, sharing=LoraLayout.FEDIT)) != _done(job)
+
+
+@pytest.mark.parametrize("field", ["layout", "model_layout"])
+def test_layout_that_is_not_canonical_is_refused(tmp_path: Path, field: str) -> None:
+    job = aggregate_job(tmp_path, store(tmp_path, *vectors(1)))
+    unsorted = TensorLayout((FACTOR_B, FACTOR_A))
+    with pytest.raises(WrongJobError, match=rf"^{field}: 'q\.lora_A\.weight' after .* unsorted"):
+        _done(msgspec.structs.replace(job, **{field: unsorted}))

@@ -1,5 +1,6 @@
 """Blobs on disk: what is read is what was named, what is written is whole."""
 
+import fcntl
 import os
 import resource
 from collections.abc import Iterator
@@ -79,3 +80,48 @@ def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BlobFileError, match=r"file/blobs/.*Not a directory"):
         write_blob(b"x", folder=tmp_path / "file" / "blobs")
+
+
+def test_pipe_in_place_of_a_blob_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    blob = StoredBlob(str(tmp_path / "pipe"), Cid.of_raw(b"").encode())
+    with pytest.raises(BlobFileError, match="pipe: not a regular file"):
+        read_content(blob, size_bytes_max=10)
+
+
+def test_path_that_is_none_is_one_clear_error() -> None:
+    blob = StoredBlob("/a\0b", Cid.of_raw(b"").encode())
+    with pytest.raises(BlobFileError, match=r"'/a\\x00b' is no path: embedded null"):
+        read_content(blob, size_bytes_max=10)
+    with pytest.raises(BlobFileError, match=r"'/a\\x00b' is no path: embedded null"):
+        write_blob(b"x", folder=Path("/a\0b"))
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".killed.part").write_bytes(b"half of a blob")
+    (tmp_path / ".just-made.part").touch()
+    with (tmp_path / ".living.part").open("wb") as living:
+        fcntl.flock(living, fcntl.LOCK_EX)
+        living.write(b"half of a blob")
+        living.flush()
+        blob = write_blob(b"x", folder=tmp_path)
+        left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".just-made.part", ".living.part", Path(blob.path).name}
+
+
+def test_every_new_folder_on_the_way_is_made_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def heard(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", heard)
+    write_blob(b"x", folder=tmp_path / "one" / "two")
+    places = [str(tmp_path), str(tmp_path / "one"), str(tmp_path / "one" / "two")]
+    assert [name for name in synced if name in places] == places

@@ -1,19 +1,25 @@
 """The facts about the updates of a round, from files to the scorecard's numbers."""
 
+import dataclasses
+import tracemalloc
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
+from fl.jobs.bounds import StoredBlob
 from fl.jobs.errors import JobFailedError
 from fl.rules.scorecard import MALFORMED, REPLAY, VALID
+from fl.rules.update.blob import encode_update
+from fl.rules.update.header import Width
+from fl.rules.update.layout import TensorLayout, TensorSpec
 from fl.rules.update.norms import norm
 from fl.worker.blobs import write_blob
 from fl.worker.errors import BlobFileError, WrongJobError
 from fl.worker.inspection import inspect
 from tests.worker.places import quiet_desk
-from tests.worker.vectors import inspect_job, store, vectors
+from tests.worker.vectors import FACTOR_A, FACTOR_B, expected, inspect_job, store, vectors
 
 
 def test_facts_name_norms_copies_and_broken_blobs(tmp_path: Path) -> None:
@@ -68,3 +74,45 @@ def test_earlier_update_of_another_layout_is_named(tmp_path: Path) -> None:
     job = msgspec.structs.replace(inspect_job(blob), own=((other,),))
     with pytest.raises(WrongJobError, match=other.path):
         inspect(job, quiet_desk(), threads=1)
+
+
+def test_update_near_an_earlier_one_of_its_trainer_is_a_replay(tmp_path: Path) -> None:
+    first, second, third, old = vectors(4)
+    blobs = store(tmp_path, first, old + 3, second)
+    own = (store(tmp_path, third), store(tmp_path, third, old), ())
+    job = msgspec.structs.replace(inspect_job(*blobs), own=own)
+    result = inspect(job, quiet_desk(), threads=2)
+    assert [one.verdict for one in result.facts] == [VALID, REPLAY, VALID]
+
+
+def test_memory_holds_the_earlier_updates_of_one_trainer_at_a_time(tmp_path: Path) -> None:
+    trainers, earlier = 6, 8
+    layout = TensorLayout.of([TensorSpec("head", (512, 256))])
+    wanted = dataclasses.replace(expected(), layout=layout)
+    dice = np.random.default_rng(3)
+
+    def stored() -> StoredBlob:
+        vector = dice.integers(-(1 << 20), 1 << 20, layout.size, dtype=np.int32)
+        raw = encode_update(vector, expected=wanted, width=Width.INT32)
+        return write_blob(raw, folder=tmp_path)
+
+    job = msgspec.structs.replace(
+        inspect_job(*(stored() for _ in range(trainers))),
+        layout=layout,
+        own=tuple(tuple(stored() for _ in range(earlier)) for _ in range(trainers)),
+    )
+    tracemalloc.start()
+    try:
+        inspect(job, quiet_desk(), threads=1)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Beside the vectors there are the spans of products, which do not grow with the layout.
+    assert peak_bytes < (trainers + 2 * earlier) * 4 * layout.size
+
+
+def test_layout_that_is_not_canonical_is_refused(tmp_path: Path) -> None:
+    job = inspect_job(*store(tmp_path, *vectors(1)))
+    unsorted = msgspec.structs.replace(job, layout=TensorLayout((FACTOR_B, FACTOR_A)))
+    with pytest.raises(WrongJobError, match=r"layout: 'q\.lora_A\.weight' after .* unsorted"):
+        inspect(unsorted, quiet_desk(), threads=1)

@@ -11,8 +11,10 @@ from fl.jobs.bounds import StoredBlob
 from fl.jobs.errors import FailureCode, JobFailedError
 from fl.jobs.progress import Progress, Stage
 from fl.jobs.results import EvaluateResult, PrepareResult, ScoreResult, TrainResult
-from fl.jobs.subject import ExampleSource, Half, PanelSource
+from fl.jobs.subject import ExampleSource, Half, LoraLayout, PanelSource
 from fl.jobs.work import EvaluateJob, ScoreJob
+from fl.rules.aggregation.rule import Rule
+from fl.rules.aggregation.stacked import projected
 from fl.rules.update.blob import encode_model, encode_update
 from fl.rules.update.header import BlobKind, Expectation, Width
 from fl.rules.update.layout import TensorLayout
@@ -149,6 +151,34 @@ def test_update_of_another_round_is_named(
     (blob,) = _store(place, prepared, update)
     with pytest.raises(WrongJobError, match="blob layout"):
         workshop.perform(replace(_score_job(place, blob), round=1), quiet_desk())
+
+
+def test_update_of_a_stack_is_worth_what_the_aggregate_takes_of_it(
+    place: Path, workshop: Workshop
+) -> None:
+    plain = subject_of(place / "model")
+    subject = replace(plain, adapter=replace(plain.adapter, layout=LoraLayout.STACK))
+    ready = workshop.perform(replace(prepare_job(place), subject=subject), quiet_desk())
+    assert isinstance(ready, PrepareResult)
+    terms = replace(TERMS, length=30, learning_rate_nano=100_000_000)
+    train = replace(train_job(place, terms=terms), subject=subject)
+    trained = workshop.perform(train, quiet_desk())
+    assert isinstance(trained, TrainResult)
+    whole = _expected(ready, BlobKind.MODEL, ready.layout)
+    start = read_vector(ready.weights, expected=whole)
+    update = read_vector(trained.update, expected=_update(ready))
+    step = projected(update, model=start, layout=ready.layout)
+    (taken,) = _store(place, ready, step)
+    other = _store(place, ready, np.zeros_like(update))[0]
+    votes = []
+    for blob in (trained.update, taken):
+        job = replace(_score_job(place, blob, other), subject=subject, rule=Rule.MEAN)
+        result = workshop.perform(job, quiet_desk())
+        assert isinstance(result, ScoreResult)
+        votes.append(result.votes)
+    assert (step != update).any()
+    assert votes[0][0].alone != 0
+    assert votes[0] == votes[1]
 
 
 def test_language_model_is_trained_and_scored_on_texts_that_ask_for_a_token(

@@ -1,6 +1,5 @@
 """Preparing and training in the worker's studio, with a tiny classifier on the CPU."""
 
-import enum
 from pathlib import Path
 
 import msgspec
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from fl.jobs import local_terms, subject
 from fl.jobs.errors import FailureCode, JobFailedError
 from fl.jobs.progress import Progress, Stage
 from fl.jobs.results import PrepareResult, TrainResult
@@ -17,9 +15,8 @@ from fl.jobs.work import TrainJob
 from fl.rules.update.header import BlobKind, Expectation, Width
 from fl.rules.update.layout import TensorLayout
 from fl.rules.update.norms import norm
-from fl.training import adapters, models, settings
+from fl.training import models
 from fl.training.errors import WrongModelError
-from fl.training.examples import batches
 from fl.training.examples.errors import ExamplesError
 from fl.training.examples.example import PlainText
 from fl.training.settings import FedAvg, FedProx, Steps
@@ -199,22 +196,6 @@ def test_terms_become_settings() -> None:
     assert settings_of_plain.length == Steps(12)
     assert settings_of_plain.objective == FedAvg()
     assert training_of(replace(TERMS, prox_nano=10_000_000)).objective == FedProx(0.01)
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (subject.ModelKind, models.ModelKind),
-        (subject.LoraLayout, adapters.LoraLayout),
-        (subject.Scaling, adapters.Scaling),
-        (local_terms.Checkpointing, settings.Checkpointing),
-        (local_terms.PromptLoss, batches.PromptLoss),
-    ],
-)
-def test_enums_of_the_wire_say_the_same_as_those_of_training(
-    ours: type[enum.Enum], theirs: type[enum.Enum]
-) -> None:
-    assert {(one.name, one.value) for one in ours} == {(one.name, one.value) for one in theirs}
 
 
 @pytest.mark.parametrize("name", ["tpu", "cuda:99", "gpu"])

@@ -122,6 +122,20 @@ class OuterState:
     first: Int64s
     second: Int64s
 
+    def part(self, places: Int64s) -> "OuterState":
+        """Return the moments of some coordinates, for a round that trains only these."""
+        return OuterState(
+            first=self.first[places] if len(self.first) else self.first,
+            second=self.second[places] if len(self.second) else self.second,
+        )
+
+    def put(self, places: Int64s, part: "OuterState") -> None:
+        """Write the moments of some coordinates, in place."""
+        if len(self.first):
+            self.first[places] = part.first
+        if len(self.second):
+            self.second[places] = part.second
+
     def encode(self) -> bytes:
         """Return the state as bytes: the moments one after the other, little-endian int64."""
         return self.first.astype("<i8").tobytes() + self.second.astype("<i8").tobytes()

@@ -63,12 +63,12 @@ class Candidate:
 
     Args:
         content: the digest of the vector.
-        own: earlier updates of its trainer, of rounds that changed the model and no others.
+        is_own_again: what `repeats_own` says of it.
     """
 
     vector: Int32s
     content: Digest
-    own: Sequence[Int32s] = ()
+    is_own_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def find_facts(
     replays = _replays(measured)
     facts = [Facts(MALFORMED, place, place, 0) for place in range(len(candidates))]
     for index, place in enumerate(places):
-        is_replay = replays[index] or _repeats_own(present[index], execution=execution)
+        is_replay = replays[index] or present[index].is_own_again
         facts[place] = Facts(
             verdict=REPLAY if is_replay else VALID,
             original=places[originals[index]],
@@ -144,20 +144,29 @@ def find_facts(
     return facts
 
 
+def repeats_own(vector: Int32s, own: Sequence[Int32s], *, execution: Execution = ALONE) -> bool:
+    """Tell whether an update is near an earlier one of its trainer.
+
+    It is a function of its own so that one trainer's updates are in memory at a time.
+
+    Args:
+        vector: the update.
+        own: earlier updates of its trainer, of rounds that changed the model and no others.
+        execution: who works through how many coordinates at a time.
+    """
+    if not own:
+        return False
+    both = [vector, *own]
+    measured = _measure([vector], both, execution=execution)
+    return any(measured.is_near(0, right) for right in range(1, len(both)))
+
+
 def _replays(measured: _Round) -> list[bool]:
     past = range(measured.count, len(measured.right_squares))
     return [
         any(measured.is_near_multiple(update, right) for right in past)
         for update in range(measured.count)
     ]
-
-
-def _repeats_own(candidate: Candidate, *, execution: Execution) -> bool:
-    if not candidate.own:
-        return False
-    both = [candidate.vector, *candidate.own]
-    measured = _measure([candidate.vector], both, execution=execution)
-    return any(measured.is_near(0, right) for right in range(1, len(both)))
 
 
 def _clusters(measured: _Round, originals: Sequence[int]) -> list[int]:

@@ -12,6 +12,7 @@ from itertools import islice
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from fl.jobs.local_terms import PromptLoss
 from fl.training.examples.example import LabelledText, PlainText
 from fl.training.examples.shuffle import permutation
 from fl.training.examples.tokens import IGNORED, Encoded, encode_labelled, encode_plain
@@ -28,13 +29,6 @@ class Order(enum.Enum):
 
     SHUFFLED = "shuffled"
     GIVEN = "given"
-
-
-class PromptLoss(enum.Enum):
-    """Whether a causal model is also trained to write the prompts."""
-
-    IGNORED = "ignored"
-    TRAINED = "trained"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def _header(reader: Iterator[list[str]], file: SourceFile) -> list[str]:
     names = next(reader, [])
     if not names:
         raise ExamplesError("the file is empty, without a header", source=file.shown)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         message = f"the header names {twice[0]!r} twice"
         raise ExamplesError(message, source=file.shown, line=1)

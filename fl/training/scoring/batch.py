@@ -11,8 +11,8 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
+from fl.jobs.subject import ModelKind
 from fl.training.examples.tokens import IGNORED, Encoded
-from fl.training.models import ModelKind
 from fl.training.scoring.errors import ScoringError
 
 

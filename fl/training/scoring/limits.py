@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fl.jobs.subject import ModelKind
 from fl.training.adapters import Adapter
-from fl.training.models import ModelKind
 
 MEMORY_SIZE_BYTES: Final = 384 << 20
 _FLOAT_SIZE_BYTES: Final = 4

@@ -24,7 +24,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from fl.training.examples.batches import Batch, BatchPlan, Order, PromptLoss, packed_batches
+from fl.jobs.local_terms import PromptLoss
+from fl.training.examples.batches import Batch, BatchPlan, Order, packed_batches
 from fl.training.examples.example import PlainText
 from fl.training.examples.sources import open_plain
 from fl.training.tiny import tiny_model_folder

@@ -11,7 +11,7 @@ from fl.rules.update.layout import TensorLayout, TensorSpec
 from fl.rules.update.norms import norm
 from fl.rules.update.root import content_digest
 from fl.rules.update.rows import COORDINATE_MAX, Int32s
-from fl.rules.update.similarity import Candidate, find_facts
+from fl.rules.update.similarity import Candidate, find_facts, repeats_own
 from fl.rules.update.spans import Execution
 
 SIZE = 3_000
@@ -36,7 +36,11 @@ def honest(count: int, *, seed: int = 2, noise: float = NOISE) -> list[Int32s]:
 
 
 def candidate(vector: Int32s, own: Sequence[Int32s] = ()) -> Candidate:
-    return Candidate(vector=vector, content=content_digest(vector, layout=LAYOUT), own=own)
+    return Candidate(
+        vector=vector,
+        content=content_digest(vector, layout=LAYOUT),
+        is_own_again=repeats_own(vector, own),
+    )
 
 
 def facts(

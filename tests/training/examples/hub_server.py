@@ -1,4 +1,4 @@
-"""A hub on the loopback interface: the endpoints that the client asks for when it reads a data set.
+"""A hub on the loopback interface: what the client asks for when it reads data sets and models.
 
 Paths and headers are those of the public hub; repositories are dictionaries of files.
 """
@@ -15,12 +15,13 @@ from urllib.parse import unquote, urlsplit
 from typing_extensions import override
 
 API = "/api/datasets/"
+MODELS_API = "/api/models/"
 FILES = "/datasets/"
 
 
 @dataclass
 class Hub:
-    """Data sets by name and revision, and what was asked of the server."""
+    """Data sets and models by name and revision, and what was asked of the server."""
 
     repositories: dict[str, dict[str, Mapping[str, bytes]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -84,10 +85,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.served.asked.append(f"{self.command} {path}")
         if self.served.broken:
             self._send(b"<html>")
-        elif path.startswith(API):
-            self._answer_about(*path.removeprefix(API).split("/", 3))
+        elif path.startswith((API, MODELS_API)):
+            about = path.removeprefix(API).removeprefix(MODELS_API)
+            self._answer_about(*about.split("/", 3))
         else:
-            owner, name, _, rest = path.removeprefix(FILES).split("/", 3)
+            owner, name, _, rest = path.removeprefix(FILES).removeprefix("/").split("/", 3)
             commit, file = rest.split("/", 1)
             self._send_file(f"{owner}/{name}", commit, file)
 

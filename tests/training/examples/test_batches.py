@@ -5,11 +5,11 @@ import pytest
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from fl.jobs.local_terms import PromptLoss
 from fl.training.examples.batches import (
     Batch,
     BatchPlan,
     Order,
-    PromptLoss,
     classification_batches,
     fill_token,
     packed_batches,

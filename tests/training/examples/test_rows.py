@@ -1,6 +1,7 @@
 """Files of text that are damaged: one clear line with the file and the line of it."""
 
 import gzip
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from fl.training.examples.errors import ExamplesError
 from fl.training.examples.folder import Format, SourceFile
 from fl.training.examples.limits import ReadLimits
-from fl.training.examples.rows import text_rows
+from fl.training.examples.rows import text_columns, text_rows
 from fl.training.examples.sources import open_labelled
 from tests.training.examples.files import FRUIT, write_csv, write_jsonl
 
@@ -141,3 +142,13 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     gone = SourceFile(tmp_path / "train.jsonl", "notes/train.jsonl", Format.JSONL)
     with pytest.raises(ExamplesError, match=r"^notes/train.jsonl: cannot be read: No such file"):
         list(text_rows(gone, limits=TINY))
+
+
+def test_wide_header_is_checked_for_twins_in_linear_time(tmp_path: Path) -> None:
+    names = [f"column{number}" for number in range(50_000)]
+    path = written(tmp_path, "train.csv", ",".join([*names, names[-1]]).encode() + b"\n")
+    began_s = time.process_time()
+    with pytest.raises(ExamplesError, match="the header names 'column49999' twice"):
+        text_columns(SourceFile(path, "train.csv", Format.CSV), limits=ReadLimits())
+    # Counting each name in all of them takes half a minute.
+    assert time.process_time() - began_s < 5

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from fl.jobs.subject import LoraLayout, ModelKind
 from fl.rules.update.layout import TensorLayout
-from fl.training.adapters import Adapter, AdapterSpec, LoraLayout, attach
+from fl.training.adapters import Adapter, AdapterSpec, attach
 from fl.training.examples.tokens import IGNORED, Encoded
-from fl.training.models import LoadedModel, ModelKind
+from fl.training.models import LoadedModel
 from tests.training.tiny_models import VOCABULARY
 
 Int32s = NDArray[np.int32]

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from fl.jobs.subject import ModelKind
 from fl.training.examples.tokens import IGNORED, Encoded
-from fl.training.models import ModelKind
 from fl.training.scoring.batch import check_examples, cut
 from fl.training.scoring.errors import ScoringError
 from tests.training.scoring.scenes import random_examples

@@ -5,8 +5,9 @@ import pytest
 import torch
 from transformers import RobertaConfig, RobertaForSequenceClassification
 
-from fl.training.adapters import Adapter, LoraLayout
-from fl.training.models import LoadedModel, ModelKind
+from fl.jobs.subject import LoraLayout, ModelKind
+from fl.training.adapters import Adapter
+from fl.training.models import LoadedModel
 from fl.training.scoring.batch import cut
 from fl.training.scoring.choice import choose_forward
 from fl.training.scoring.errors import ScoringError, ScoringStoppedError, UnscorableModelError

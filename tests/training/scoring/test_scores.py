@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fl.jobs.subject import ModelKind
 from fl.rules.aggregation.outer import apply
 from fl.rules.aggregation.rule import Rule
 from fl.rules.limits import MEASURES_MAX, ONE
 from fl.rules.update.norms import NORM_ONE, clip, norm, scale
 from fl.training.adapters import Adapter
 from fl.training.examples.tokens import Encoded
-from fl.training.models import LoadedModel, ModelKind
+from fl.training.models import LoadedModel
 from fl.training.scoring.errors import ScoringError
 from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import Panel, Scorer, halfway
