@@ -5,6 +5,7 @@ is `python -m benchmarks.NAME [--quick] [--json]`; with `--json` the last line i
 """
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -52,8 +53,8 @@ def compare(
     peer: float,
     goal: float | None = None,
 ) -> Row:
-    """Build a row from two figures of one unit."""
-    ratio = ours / peer
+    """Build a row from two figures of one unit; beside a peer of nothing the ratio is one or endless."""
+    ratio = ours / peer if peer else 1.0 if ours == peer else math.inf
     return Row(
         case=case,
         unit=unit,

@@ -37,6 +37,9 @@ class Effort:
     entries: int = 100_000
 
 
+CLOCK_STEP_NS: Final = 1.0
+"""Where the time of the least opcode drowns in noise, it counts as what a clock can tell."""
+
 PATIENT: Final = Effort()
 QUICK: Final = Effort(windows=5, window_ns=200_000, entries=20_000)
 
@@ -125,7 +128,7 @@ def _cost(bench: Bench, case: Case, effort: Effort) -> Cost:
     settled_ns = trial.settled_ns() / case.count
     return Cost(
         case=case,
-        time_ns=max(0.0, with_units - without) / case.count + settled_ns,
+        time_ns=max(CLOCK_STEP_NS, with_units - without) / case.count + settled_ns,
         settled_ns=settled_ns,
         gas=trial.gas / case.count - case.prepaid,
     )

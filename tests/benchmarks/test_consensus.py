@@ -79,3 +79,8 @@ def test_memory_stands_still_once_rounds_leave_it() -> None:
     before = path.subject.memory["vertices"]
     path.advance(20)
     assert path.subject.memory["vertices"] == before
+
+
+def test_figure_beside_nothing_is_a_row_too() -> None:
+    assert compare("found", "errors", 0.0, peer_name="peer", peer=0.0, goal=1.0).met
+    assert not compare("found", "errors", 2.0, peer_name="peer", peer=0.0, goal=1.0).met

@@ -57,6 +57,8 @@ def costs() -> list[Cost]:
 def test_every_case_runs_and_costs_gas(costs: list[Cost]) -> None:
     assert all(measured.gas > 0 for measured in costs)
     assert len({measured.case.name for measured in costs}) == len(costs)
+    # Nothing takes no time, or the spread could not be told.
+    assert all(cost.time_ns > 0 for cost in costs)
 
 
 @pytest.mark.slow
