@@ -53,7 +53,7 @@ def compare(
     peer: float,
     goal: float | None = None,
 ) -> Row:
-    """Build a row from two figures of one unit; beside a peer of nothing the ratio is one or endless."""
+    """Build a row from two figures of one unit; beside nothing the ratio is one or endless."""
     ratio = ours / peer if peer else 1.0 if ours == peer else math.inf
     return Row(
         case=case,
