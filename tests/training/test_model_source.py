@@ -39,7 +39,11 @@ def test_a_package_without_a_model_is_said_so(name: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["", "nowhere", "./nowhere/at/all", "a/b/c", "../x"])
-def test_what_is_neither_folder_nor_hub_id_is_refused(source: str) -> None:
+def test_what_is_neither_folder_nor_hub_id_is_refused(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(ModelNotFoundError, match="give a folder, package:NAME, or a hub id"):
         find_model(source)
 
