@@ -250,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cases = _cases(options.model, is_causal=options.causal)
     if not torch.cuda.is_available():
         print("MFU and peak memory: n/a on a CPU", file=sys.stderr)
-    effort, quick = Effort(5, 12, cases), Effort(2, 4, cases)
+    effort, quick = Effort(5, 12, cases), Effort(2, 2, cases)
     run("training", lambda is_quick: measure_rows(quick if is_quick else effort), rest)
 
 
