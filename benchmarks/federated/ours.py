@@ -108,7 +108,7 @@ class _Round:
     def __init__(self, run: Run, task: Task, jury: Jury, number: int) -> None:
         self._run, self._task, self._jury, self._number = run, task, jury, number
         self._layout = run.adapter.trainable_layout(number)
-        self._places = places_of(self._layout, run.adapter.tensor_layout())
+        self._places = run.adapter.tensor_layout().places_of(self._layout)
         self._before = task.model[self._places]
 
     def play(self, optimizer: OuterOptimizer) -> None:
@@ -262,11 +262,3 @@ class _Round:
     @staticmethod
     def _real(numbers: Int32s) -> NDArray[np.float64]:
         return np.ldexp(numbers.astype(np.float64), -24)
-
-
-def places_of(part: TensorLayout, whole: TensorLayout) -> NDArray[np.int64]:
-    """Return where in the whole each coordinate of a part is."""
-    spans = whole.spans
-    return np.concatenate(
-        [np.arange(spans[one.name].start, spans[one.name].stop) for one in part.tensors]
-    )

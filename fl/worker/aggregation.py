@@ -120,17 +120,11 @@ def _expected(job: AggregateJob, kind: BlobKind) -> Expectation:
 
 def _places(job: AggregateJob) -> NDArray[np.int64]:
     """Return where in the model each coordinate of an update is."""
-    spans = job.model_layout.spans
     shapes = {tensor.name: tensor.shape for tensor in job.model_layout.tensors}
     for tensor in job.layout.tensors:
         if shapes.get(tensor.name) != tensor.shape:
             raise WrongJobError(f"the model has no tensor {tensor.name} of shape {tensor.shape}")
-    return np.concatenate(
-        [
-            np.arange(spans[tensor.name].start, spans[tensor.name].stop)
-            for tensor in job.layout.tensors
-        ]
-    )
+    return job.model_layout.places_of(job.layout)
 
 
 def _optimizer(terms: OuterTerms) -> OuterOptimizer:

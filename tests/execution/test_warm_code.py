@@ -1,8 +1,6 @@
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
 
 import pytest
 
@@ -27,6 +25,7 @@ from node.vm.shelf import SHELF_BYTES_MAX, SHELF_MODULES_MAX
 from node.vm.verifier import verify
 from primitives.hashing import sha256
 from primitives.ids import Digest
+from tests.effort import calls_made
 
 SOURCE = """
 class Number(Contract):
@@ -174,22 +173,6 @@ def test_a_lone_module_is_kept_whatever_its_size() -> None:
     assert record is not None
     library.load(chain.state, record.code_digest)
     assert library.size_bytes == len(read_code(chain.state, record.code_digest))
-
-
-def calls_made(work: Callable[[], object]) -> int:
-    """Count the calls of functions: work that no other process disturbs."""
-    count = 0
-
-    def on_event(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    sys.setprofile(on_event)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 LONG = (

@@ -23,7 +23,7 @@ from fl.training.scoring.limits import MEMORY_SIZE_BYTES, Limits
 from fl.worker.blobs import read_vector, write_blob
 from fl.worker.desk import Desk
 from fl.worker.errors import WrongJobError
-from fl.worker.machine import Machine, MachineClock
+from fl.worker.machine import MachineClock
 from fl.worker.scoring import MEMORY_SIZE_BYTES_MIN, within_memory
 from fl.worker.workshop import Workshop
 from primitives.ids import Digest
@@ -36,31 +36,10 @@ from tests.worker.places import (
     train_job,
     write_examples,
     write_language_model,
-    write_model,
 )
 
 replace = msgspec.structs.replace
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("place")
-    write_model(folder / "model")
-    write_examples(folder / "examples")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def workshop() -> Workshop:
-    return Workshop(Machine(device="cpu", threads=1))
-
-
-@pytest.fixture(scope="module")
-def prepared(place: Path, workshop: Workshop) -> PrepareResult:
-    result = workshop.perform(prepare_job(place), quiet_desk())
-    assert isinstance(result, PrepareResult)
-    return result
 
 
 @pytest.fixture(scope="module")

@@ -34,32 +34,9 @@ from tests.worker.places import (
     prepare_job,
     quiet_desk,
     train_job,
-    write_examples,
-    write_model,
 )
 
 replace = msgspec.structs.replace
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a model, examples and room for blobs."""
-    folder = tmp_path_factory.mktemp("place")
-    write_model(folder / "model")
-    write_examples(folder / "examples")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def workshop() -> Workshop:
-    return Workshop(Machine(device="cpu", threads=1))
-
-
-@pytest.fixture(scope="module")
-def prepared(place: Path, workshop: Workshop) -> PrepareResult:
-    result = workshop.perform(prepare_job(place), quiet_desk())
-    assert isinstance(result, PrepareResult)
-    return result
 
 
 def _trained(workshop: Workshop, job: TrainJob, heard: list[Progress] | None = None) -> TrainResult:

@@ -20,15 +20,6 @@ LONG_TERMS = msgspec.structs.replace(TERMS, length=1, batch_size=8, max_length=2
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a small model and few examples."""
-    folder = tmp_path_factory.mktemp("place")
-    write_model(folder / "model")
-    write_examples(folder / "examples")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def wide_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a model that needs hundreds of MiB for a batch."""
     folder = tmp_path_factory.mktemp("wide")

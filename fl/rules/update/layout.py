@@ -10,6 +10,8 @@ from math import prod
 from typing import Annotated, Final, Self
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from fl.rules.update.errors import BadLayoutError
 from primitives.codec import Codec
@@ -91,6 +93,13 @@ class TensorLayout(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
             spans[tensor.name] = slice(start, start + tensor.size)
             start += tensor.size
         return spans
+
+    def places_of(self, part: "TensorLayout") -> npt.NDArray[np.int64]:
+        """Return where in this vector each coordinate of a part is; its tensors are all here."""
+        spans = self.spans
+        return np.concatenate(
+            [np.arange(spans[one.name].start, spans[one.name].stop) for one in part.tensors]
+        )
 
     @property
     def digest(self) -> Digest:

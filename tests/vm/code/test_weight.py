@@ -1,7 +1,6 @@
 """What a small module may weigh once it is spelt out, and what getting it ready takes."""
 
 import sys
-from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from node.vm.linked import LinkedModule
 from node.vm.rejection import InvalidModuleError, Reason
 from node.vm.verified import VerifiedModule
 from node.vm.verifier import verify
+from tests.effort import calls_made
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -34,22 +34,6 @@ _FULL = MODULE_LEAVES_MAX // TYPE_LEAVES_MAX
 
 def _module(*declarations: str) -> VerifiedModule:
     return verify(assemble("\n".join(("module A 1", *_WIDE, *declarations))))
-
-
-def _calls_made(work: Callable[[], object]) -> int:
-    """Count the calls of functions: work that no other process disturbs."""
-    count = 0
-
-    def on_event(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    sys.setprofile(on_event)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 @pytest.mark.parametrize(
@@ -84,7 +68,7 @@ def test_widest_types_are_made_ready_once_each() -> None:
         for index in range(TYPES_MAX - 2)
     ]
     module = _module(*wide, "function f external () Unit\nUNIT\nRETURN")
-    calls = _calls_made(lambda: Program(LinkedModule(module)))
+    calls = calls_made(lambda: Program(LinkedModule(module)))
     assert calls < 200 * TYPES_MAX
 
 
@@ -92,7 +76,7 @@ def test_events_are_made_ready_when_they_are_first_emitted() -> None:
     event = "event E " + " ".join(f"c{place}:t17" for place in range(EVENT_FIELDS_MAX - 1))
     body = "function f external () Unit\nUNIT\nRETURN"
     with_event, without = _module(event, body), _module(body)
-    extra = _calls_made(lambda: Program(LinkedModule(with_event))) - _calls_made(
+    extra = calls_made(lambda: Program(LinkedModule(with_event))) - calls_made(
         lambda: Program(LinkedModule(without))
     )
     assert extra < 10
@@ -104,7 +88,7 @@ def test_invocation_is_resolved_without_spelling_its_types_out() -> None:
     caller = _module(f"method X.m external ({params}) t17")
     method = caller.methods[0]
     assert resolve_invocation(caller, method, callee=callee) == 0
-    calls = _calls_made(lambda: resolve_invocation(caller, method, callee=callee))
+    calls = calls_made(lambda: resolve_invocation(caller, method, callee=callee))
     assert calls < 10 * PARAMS_MAX
 
 
