@@ -5,6 +5,10 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from cli.exit_codes import ExitCode
+
+_CODES: Final = {0: ExitCode.DONE, 4: ExitCode.USAGE, 5: ExitCode.NOT_FOUND}
+"""What the exit codes of pytest mean for us: passed, used wrongly, no tests."""
 PLUGIN: Final = "cli.contract_fixture"
 
 Arguments: TypeAlias = Annotated[
@@ -28,7 +32,7 @@ def run_tests(*, arguments: Arguments = None, gas: Gas = False) -> None:
     given = arguments or []
     _check_paths(given)
     own = ["-p", PLUGIN, "--import-mode=importlib", *(["--gas"] if gas else [])]
-    raise typer.Exit(int(pytest.main([*own, *given])))
+    raise typer.Exit(_CODES.get(int(pytest.main([*own, *given])), ExitCode.FAILED))
 
 
 def _check_paths(arguments: list[str]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from cli.home import DEFAULT_FOLDER, FOLDER_VARIABLE, folder_of
+
 if TYPE_CHECKING:
     from node.storage.doctor import Report
     from node.storage.examiner import Line, Opened
@@ -16,7 +18,14 @@ app = typer.Typer(no_args_is_help=True, help="Look after a node.")
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
 
-Folder: TypeAlias = Annotated[Path, typer.Argument(help="Where the ledger database is.")]
+Folder: TypeAlias = Annotated[
+    Path | None,
+    typer.Argument(
+        envvar=FOLDER_VARIABLE,
+        show_envvar=False,
+        help=f"Of a node, or of its ledger. Default: {DEFAULT_FOLDER}.",
+    ),
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -26,18 +35,30 @@ def group() -> None:
 
 
 @app.command()
-def doctor(*, folder: Folder, as_json: AsJson = False) -> None:
+def doctor(*, folder: Folder = None, as_json: AsJson = False) -> None:
     """Read a whole ledger database and name all damage; exit 0 if there is none.
 
     Nothing is changed. The node may be running; then the structure of the pages is not checked.
+
+    Example: `hanse node doctor ~/.hanse --json`
     """
-    report = _examined(folder)
+    ledger = _ledger_of(folder_of(folder))
+    report = _examined(ledger)
     if as_json:
-        typer.echo(json.dumps(_object(folder, report)))
+        typer.echo(json.dumps(_object(ledger, report)))
     else:
         _print(report)
     if not report.is_sound:
         raise typer.Exit(1)
+
+
+def _ledger_of(folder: Path) -> Path:
+    """Return the folder of the database: that of a node has it below, under its own name."""
+    from node.chain.opening import LEDGER_NAME
+    from node.storage.meta_pages import DATA_NAME
+
+    below = folder / LEDGER_NAME
+    return below if (below / DATA_NAME).is_file() else folder
 
 
 def _examined(folder: Path) -> "Report":

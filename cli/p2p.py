@@ -1,6 +1,6 @@
 """`hanse p2p`: what an operator does with the network of peers itself."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 import typer
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0"
 DEFAULT_TIMEOUT_S = 60.0
 """For goals; whoever only serves does so until it is told to stop."""
+
+_COUNT_MAX: Final = 1 << 30
+_SECONDS_MAX: Final = 86_400
 
 app = typer.Typer(no_args_is_help=True, help="Look at the network of peers.")
 
@@ -23,19 +26,29 @@ Topic: TypeAlias = Annotated[list[str] | None, typer.Option(help="A topic to tak
 NoSubscribe: TypeAlias = Annotated[
     bool, typer.Option("--no-subscribe", help="Publish without being subscribed.")
 ]
-Publish: TypeAlias = Annotated[int, typer.Option(min=0, help="Messages to publish per topic.")]
-Size: TypeAlias = Annotated[int, typer.Option(help="Bytes of each message.")]
-Rate: TypeAlias = Annotated[float, typer.Option(min=0, help="Messages a second; 0: no limit.")]
-Expect: TypeAlias = Annotated[int, typer.Option(min=0, help="Messages that have to arrive.")]
-MinPeers: TypeAlias = Annotated[
-    int | None, typer.Option(min=0, help="Subscribers to wait for before publishing.")
+Publish: TypeAlias = Annotated[
+    int, typer.Option(min=0, max=_COUNT_MAX, help="Messages to publish per topic.")
 ]
-Settle: TypeAlias = Annotated[float, typer.Option(min=0, help="Seconds to wait after that.")]
+Size: TypeAlias = Annotated[int, typer.Option(min=1, max=_COUNT_MAX, help="Bytes of each message.")]
+Rate: TypeAlias = Annotated[
+    float, typer.Option(min=0, max=_COUNT_MAX, help="Messages a second; 0: no limit.")
+]
+Expect: TypeAlias = Annotated[
+    int, typer.Option(min=0, max=_COUNT_MAX, help="Messages that have to arrive.")
+]
+MinPeers: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=0, max=_COUNT_MAX, help="Subscribers to wait for before publishing."),
+]
+Settle: TypeAlias = Annotated[
+    float, typer.Option(min=0, max=_SECONDS_MAX, help="Seconds to wait after that.")
+]
 Timeout: TypeAlias = Annotated[
-    float | None, typer.Option(min=0, help="Seconds until the goals have to be met.")
+    float | None,
+    typer.Option(min=0, max=_SECONDS_MAX, help="Seconds until the goals have to be met."),
 ]
 Linger: TypeAlias = Annotated[
-    float, typer.Option(min=0, help="Seconds to go on serving when they are met.")
+    float, typer.Option(min=0, max=_SECONDS_MAX, help="Seconds to go on serving when they are met.")
 ]
 Seed: TypeAlias = Annotated[
     str | None, typer.Option(metavar="HEX64", help="The seed of the key; by default a new one.")
@@ -48,11 +61,19 @@ MessageId: TypeAlias = Annotated[
     typer.Option("--msgid", help="What makes the id of a message."),
 ]
 Versions: TypeAlias = Annotated[str, typer.Option(help="Of meshsub, best first.")]
-Pings: TypeAlias = Annotated[int, typer.Option(min=0, help="Pings to each peer.")]
-Echo: TypeAlias = Annotated[int, typer.Option(min=0, help="Bytes to send there and back.")]
-PerfUp: TypeAlias = Annotated[int, typer.Option(min=0, help="Bytes to upload over /perf.")]
-PerfDown: TypeAlias = Annotated[int, typer.Option(min=0, help="Bytes to download over /perf.")]
-Redials: TypeAlias = Annotated[int, typer.Option(min=0, help="Connections to open and close.")]
+Pings: TypeAlias = Annotated[int, typer.Option(min=0, max=_COUNT_MAX, help="Pings to each peer.")]
+Echo: TypeAlias = Annotated[
+    int, typer.Option(min=0, max=_COUNT_MAX, help="Bytes to send there and back.")
+]
+PerfUp: TypeAlias = Annotated[
+    int, typer.Option(min=0, max=_COUNT_MAX, help="Bytes to upload over /perf.")
+]
+PerfDown: TypeAlias = Annotated[
+    int, typer.Option(min=0, max=_COUNT_MAX, help="Bytes to download over /perf.")
+]
+Redials: TypeAlias = Annotated[
+    int, typer.Option(min=0, max=_COUNT_MAX, help="Connections to open and close.")
+]
 ServeOnly: TypeAlias = Annotated[
     bool, typer.Option("--serve-only", help="Serve until told to stop, without goals.")
 ]
@@ -142,29 +163,13 @@ def _seed(digits: str) -> bytes:
 
 
 def _run(plan: "ProbePlan") -> None:
-    import logging
-    import sys
-
-    import structlog
-
-    from cli.event_loop import run_async
+    from cli.logs import log_to_stderr
+    from node.running.event_loop import run_async
     from p2p.probe.events import ENCODER, AnyEvent
     from p2p.probe.probe import run_probe
 
-    # The standard output holds events and nothing else; a traceback shows no local variables, since
-    # those may hold keys.
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.dev.ConsoleRenderer(
-                colors=False, exception_formatter=structlog.dev.plain_traceback
-            ),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        # Asked for at each line: whoever runs a command inside a program may have replaced it.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
+    # The standard output holds events and nothing else.
+    log_to_stderr()
 
     def emit(event: AnyEvent) -> None:
         typer.echo(ENCODER.encode(event))

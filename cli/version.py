@@ -2,7 +2,6 @@
 
 import json
 import platform
-from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -13,6 +12,8 @@ def version(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the version of hanse and of Python."""
+    from importlib import metadata
+
     versions = {"hanse": metadata.version("hanse"), "python": platform.python_version()}
     if as_json:
         typer.echo(json.dumps(versions))

@@ -5,7 +5,8 @@ sets hashed into an agreed record once forked a chain, axyl issue 112). Votes fo
 in blocks; a quorum of votes for one digest certifies it and, by the chain, all before it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import msgspec
 from typing_extensions import override
@@ -66,6 +67,11 @@ class CommittedSubDag:
     def index(self) -> CommitIndex:
         """Return the index of the commit."""
         return CommitIndex(self.commit.index)
+
+    @property
+    def payload(self) -> Iterator[bytes]:
+        """Yield the items of all blocks in order, those of void blocks too."""
+        return chain.from_iterable(block.signed.payload for block in self.blocks)
 
     @override
     def __repr__(self) -> str:

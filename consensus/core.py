@@ -173,24 +173,23 @@ class Core:
     def handle(self, event: Input, *, now: Instant) -> list[Effect]:
         """Advance by one input; the caller carries out the effects in order, each to its end."""
         match event:
-            case BlocksRequested() | LatestQueried() | PayloadSubmitted() | EpochCloseForced():
+            case PayloadSubmitted():
+                self._on_payload(event)
+                self._arm(now)
+            case BlocksRequested() | LatestQueried() | EpochCloseForced():
                 self._serve(event)
             case _:
                 self._advance(event, now)
                 self._progress(now)
         return self._outbox.release()
 
-    def _serve(
-        self, event: BlocksRequested | LatestQueried | PayloadSubmitted | EpochCloseForced
-    ) -> None:
+    def _serve(self, event: BlocksRequested | LatestQueried | EpochCloseForced) -> None:
         """Handle an input that leaves the DAG as it is."""
         match event:
             case BlocksRequested():
                 self._emit(self._exchange.answer(event))
             case LatestQueried():
                 self._emit([self._exchange.tell_latest(event.peer)])
-            case PayloadSubmitted():
-                self._on_payload(event)
             case EpochCloseForced():
                 self._on_close_forced(event)
             case _:
@@ -328,10 +327,12 @@ class Core:
             self._outbox.add(PublishEvidence(author, evidence))
         if self._intake.backlog and not self._is_closed:
             self._outbox.add(SetTimer(Timer.CONTINUE, now.monotonic_ms))
-        if not self._is_quiet:
-            due_ms = self._producer.arm(now)
-            if due_ms is not None:
-                self._outbox.add(SetTimer(Timer.PROPOSE, due_ms))
+        self._arm(now)
+
+    def _arm(self, now: Instant) -> None:
+        due_ms = None if self._is_quiet else self._producer.arm(now)
+        if due_ms is not None:
+            self._outbox.add(SetTimer(Timer.PROPOSE, due_ms))
 
     def _propose(self, now: Instant) -> None:
         """Make every block that is due: one at the frontier, many when catching up."""

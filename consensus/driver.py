@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Self, TypeVar
+from typing import Self, TypeVar, assert_never
 
 from consensus.committee import EpochContext
 from consensus.core import Core
@@ -26,9 +26,9 @@ from consensus.events import (
     Broadcast,
     CloseEpoch,
     Deliver,
-    Effect,
     EpochCloseForced,
     Input,
+    OtherEffect,
     PayloadReturned,
     PayloadSubmitted,
     PublishEvidence,
@@ -264,10 +264,13 @@ class Driver:
 
     async def _feed(self, epoch: OpenEpoch, event: Input) -> None:
         now = Instant(self._clock.monotonic_ms(), self._clock.wall_ms())
-        for effect in epoch.core.handle(event, now=now):
+        visible = epoch.stage(epoch.core.handle(event, now=now))
+        if epoch.must_write:
+            await self._blocking.call(epoch.write)
+        for effect in visible:
             await self._carry_out(epoch, effect)
 
-    async def _carry_out(self, epoch: OpenEpoch, effect: Effect) -> None:
+    async def _carry_out(self, epoch: OpenEpoch, effect: OtherEffect) -> None:
         match effect:
             case Broadcast():
                 message = BlockMessage(epoch.context.genesis_digest, effect.block.signed)
@@ -288,7 +291,7 @@ class Driver:
                 await epoch.seat.sink.notify(effect)
                 await self._begin(await self._after(epoch))
             case _:
-                await self._blocking.call(partial(epoch.write, effect))
+                assert_never(effect)
 
     def _send(self, peer: AuthorityIndex, message: AnyMessage) -> None:
         lane = self._lanes.get(peer)

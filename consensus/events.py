@@ -223,12 +223,9 @@ class CloseEpoch(msgspec.Struct, frozen=True):
     digest: Digest
 
 
-Effect = (
-    AppendJournal
-    | StoreBlocks
-    | StoreCommit
-    | SyncStore
-    | Broadcast
+DiskEffect = StoreBlocks | StoreCommit | SyncStore | AppendJournal
+OtherEffect = (
+    Broadcast
     | Send
     | ServeFromStore
     | SetTimer
@@ -239,6 +236,7 @@ Effect = (
     | RaiseAlarm
     | CloseEpoch
 )
+Effect = DiskEffect | OtherEffect
 
 DURABLE_FIRST: Mapping[type, tuple[type, ...]] = {
     Broadcast: (AppendJournal, SyncStore),

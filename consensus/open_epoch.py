@@ -12,6 +12,9 @@ from consensus.committee import EpochContext
 from consensus.core import Core
 from consensus.events import (
     AppendJournal,
+    DiskEffect,
+    Effect,
+    OtherEffect,
     ServeFromStore,
     StoreBlocks,
     StoreCommit,
@@ -29,9 +32,15 @@ from consensus.verifier import BlockVerifier
 from primitives.errors import StorageError
 from primitives.ids import CommitIndex, Round
 
+STAGED_MAX = 64
+"""Effects for the disk that may wait for the next sync."""
+
 
 class OpenEpoch:
     """An epoch that this process runs or still serves; open it with `recover`.
+
+    Writes are staged until one of them must be durable: until then a crash may lose them anyway,
+    and each call to where writes are made costs more than the write.
 
     Attributes:
         timers: when each timer of the core is due, in milliseconds of the monotonic clock.
@@ -44,6 +53,8 @@ class OpenEpoch:
         self.ingress = Ingress(context, own=seat.own, verify=BlockVerifier(context).verify)
         self.timers: dict[Timer, int] = {}
         self._tuning = tuning
+        self._staged: list[DiskEffect] = []
+        self._must_write = False
 
     @classmethod
     def recover(cls, context: EpochContext, *, epochs: Epochs, tuning: Tuning) -> "OpenEpoch":
@@ -62,21 +73,40 @@ class OpenEpoch:
         """Return the timers that are due."""
         return [timer for timer, at_ms in self.timers.items() if at_ms <= now_ms]
 
-    def write(self, effect: StoreBlocks | StoreCommit | SyncStore | AppendJournal) -> None:
-        """Carry out an effect that is for the disk.
+    def stage(self, effects: list[Effect]) -> list[OtherEffect]:
+        """Keep those effects that are for the disk; return the others, which come after them."""
+        others: list[OtherEffect] = []
+        for effect in effects:
+            match effect:
+                case StoreBlocks() | StoreCommit() | SyncStore() | AppendJournal():
+                    self._staged.append(effect)
+                    self._must_write |= isinstance(effect, SyncStore | AppendJournal)
+                case _:
+                    others.append(effect)
+        return others
+
+    @property
+    def must_write(self) -> bool:
+        """Tell whether `write` must be called before anything else is done."""
+        return self._must_write or len(self._staged) > STAGED_MAX
+
+    def write(self) -> None:
+        """Carry out what is staged, in order.
 
         Raises:
             StorageError: it is unknown what is durable; the node must stop.
         """
-        match effect:
-            case StoreBlocks() | StoreCommit():
-                self.seat.store.append(effect)
-            case SyncStore():
-                self.seat.store.sync()
-            case AppendJournal():
-                self.seat.journal.append(effect.entries)
-            case _:
-                assert_never(effect)
+        staged, self._staged, self._must_write = self._staged, [], False
+        for effect in staged:
+            match effect:
+                case StoreBlocks() | StoreCommit():
+                    self.seat.store.append(effect)
+                case SyncStore():
+                    self.seat.store.sync()
+                case AppendJournal():
+                    self.seat.journal.append(effect.entries)
+                case _:
+                    assert_never(effect)
 
     def undelivered(self, executed: CommitIndex) -> Iterator[CommittedSubDag]:
         """Yield the stored commits after the last one that the executor holds."""
@@ -84,12 +114,14 @@ class OpenEpoch:
 
     def answer_blocks(self, request: ServeFromStore) -> BlocksMessage:
         """Answer with blocks that memory no longer holds."""
+        self.write()
         return answer_blocks(
             request.refs, store=self.seat.store, context=self.context, tuning=self._tuning
         )
 
     def answer_commits(self, request: CommitRequestMessage) -> CommitAnswerMessage:
         """Answer with certified commits."""
+        self.write()
         return answer_commits(
             request, store=self.seat.store, context=self.context, tuning=self._tuning
         )

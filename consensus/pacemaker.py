@@ -19,6 +19,9 @@ purpose. Medians, because an arrival also holds what the leader itself waited fo
 greatest instead, one withholding leader among n per round slowed every node tenfold. It doubles
 after rounds without a commit and shrinks slowly after commits. A fixed 2 * Delta is enough
 after GST (lean-dag, `Delay = 2Δ`).
+
+While nothing waits for its commit, or so much that larger blocks are cheaper, everybody proposes
+later; the timer of C2 starts later by the same, and so does what arrivals are measured from.
 """
 
 from collections import deque
@@ -81,11 +84,16 @@ class Pacemaker:
             since = self._ready_ms[target] = min(later, default=now_ms)
         return since
 
-    def note_leader(self, number: Round, author: AuthorityIndex, *, now_ms: int) -> None:
-        """Measure how long after readiness for round `number` + 1 its leader's block came."""
+    def note_leader(
+        self, number: Round, author: AuthorityIndex, *, now_ms: int, paced_ms: int
+    ) -> None:
+        """Measure how long after readiness for round `number` + 1 its leader's block came.
+
+        At a slower pace we are ready no sooner than `paced_ms`, and neither is the leader.
+        """
         ready_ms = self._ready_ms.get(Round(number + 1))
         arrivals = self._arrivals[author]
-        arrivals.append(0 if ready_ms is None else now_ms - ready_ms)
+        arrivals.append(0 if ready_ms is None else max(0, now_ms - max(ready_ms, paced_ms)))
         median_ms = quantile(arrivals, numerator=1, denominator=2)
         if median_ms != self._medians.get(author):
             self._medians[author] = median_ms
@@ -111,26 +119,41 @@ class Pacemaker:
         """Tell whether C1 holds: a block made now can vote, and certify or witness a skip."""
         return has_leaders and has_opinions
 
-    def soonest_ms(self, *, now_ms: int, last_proposal_ms: int, is_late: bool) -> int:
+    def soonest_ms(
+        self, *, now_ms: int, last_proposal_ms: int, delay_ms: int, is_late: bool
+    ) -> int:
         """Return before when no proposal is due, whatever else holds."""
-        if is_late:
-            return now_ms
-        return max(now_ms, last_proposal_ms + self._tuning.min_round_delay_ms)
+        return now_ms if is_late else max(now_ms, last_proposal_ms + delay_ms)
+
+    def paced_ms(self, *, last_proposal_ms: int, delay_ms: int) -> int:
+        """Return until when a slower pace makes everybody wait; 0 at the common one."""
+        is_slower = delay_ms > self._tuning.min_round_delay_ms
+        return last_proposal_ms + delay_ms if is_slower else 0
 
     def due_ms(
-        self, target: Round, *, now_ms: int, last_proposal_ms: int, is_late: bool, can_serve: bool
+        self,
+        target: Round,
+        *,
+        now_ms: int,
+        last_proposal_ms: int,
+        delay_ms: int,
+        is_late: bool,
+        can_serve: bool,
     ) -> int:
         """Return when to propose at `target`, at `now_ms` or later.
 
-        `is_late` is condition C3, `can_serve` condition C1; C2 is reckoned here.
+        `delay_ms` is the least time between two own proposals, `is_late` condition C3, `can_serve`
+        condition C1; C2 is reckoned here.
         """
         soonest_ms = self.soonest_ms(
-            now_ms=now_ms, last_proposal_ms=last_proposal_ms, is_late=is_late
+            now_ms=now_ms, last_proposal_ms=last_proposal_ms, delay_ms=delay_ms, is_late=is_late
         )
         if is_late or can_serve:
             return soonest_ms
-        timeout_ms = self.ready_ms(target, now_ms=now_ms) + 2 * self.delta_ms
-        return max(soonest_ms, timeout_ms)
+        since_ms = self.ready_ms(target, now_ms=now_ms)
+        # The leader waits as we do: only after that is it late.
+        paced_ms = self.paced_ms(last_proposal_ms=last_proposal_ms, delay_ms=delay_ms)
+        return max(soonest_ms, max(since_ms, paced_ms) + 2 * self.delta_ms)
 
     def _measure_ms(self) -> int | None:
         ranked = sorted((median_ms, author) for author, median_ms in self._medians.items())

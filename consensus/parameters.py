@@ -40,6 +40,10 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         min_round_delay_ms: least time between two own proposals at the frontier.
+        idle_round_delay_ms: the same while no payload waits for its commit, where that is longer;
+            keep it below tick_ms, or each tick takes the frontier for stalled.
+        laden_round_delay_ms: the same after a round with much payload: fewer and larger blocks.
+        laden_after: transactions in all blocks of a round that count as much.
         delta_initial_ms: first estimate of the message delay; the leader timeout is twice it.
         delta_min_ms: least adaptive estimate.
         delta_max_ms: greatest adaptive estimate, back-off included.
@@ -64,6 +68,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     min_round_delay_ms: int = 50
+    idle_round_delay_ms: int = 0
+    laden_round_delay_ms: int = 0
+    laden_after: int = 64
     delta_initial_ms: int = 250
     delta_min_ms: int = 50
     delta_max_ms: int = 2_000

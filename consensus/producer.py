@@ -18,6 +18,8 @@ from consensus.signer import Signer, SigningState
 from primitives.clock import Instant
 from primitives.ids import Round
 
+PAYLOAD_ROUNDS_KEPT = 8
+
 
 class Producer:
     """Proposes for one authority.
@@ -47,6 +49,8 @@ class Producer:
         self._last_proposal_ms = -tuning.min_round_delay_ms
         self._seen_by = [0] * context.committee.size
         self._heard_round = 0
+        self._payload_round = 0
+        self._payload_counts: dict[Round, int] = {}
         self._armed_ms = 0
         self.proposer = Proposer(context, intake.dag, own=signer.own, tuning=tuning)
         self.proposed = signer.watermark
@@ -59,6 +63,7 @@ class Producer:
         for seen in self._intake.dag.above(0):
             # Were this forgotten, nodes that all restart would each take itself for unheard.
             self._note_seen(seen)
+            self._note_payload(seen)
         vertex = self._intake.dag.latest(self._own)
         if vertex is not None:
             self.last_block = vertex.block
@@ -70,11 +75,15 @@ class Producer:
         self._pacemaker.note_clock(self._intake.clock.round, now_ms=now.monotonic_ms)
 
     def note_vertex(self, vertex: Vertex, *, now_ms: int) -> None:
-        """Measure leader arrivals, and how far a peer has seen our rounds."""
+        """Measure leader arrivals, how far a peer has seen our rounds, and what is to commit."""
         number = vertex.round
         if vertex.author in self._committer.leaders(number):
-            self._pacemaker.note_leader(number, vertex.author, now_ms=now_ms)
+            paced_ms = self._pacemaker.paced_ms(
+                last_proposal_ms=self._last_proposal_ms, delay_ms=self._delay_ms()
+            )
+            self._pacemaker.note_leader(number, vertex.author, now_ms=now_ms, paced_ms=paced_ms)
         self._note_seen(vertex)
+        self._note_payload(vertex)
 
     def note_commit(self, vote: CommitVote) -> None:
         """Queue the vote for an installed commit."""
@@ -112,7 +121,7 @@ class Producer:
             reports=self._intake.watch.take_reports(self._context.parameters.reports_max),
         )
         block, entry = self._signer.sign(header, payload)
-        self._intake.accept(block, self._own)
+        self._note_payload(self._intake.accept(block, self._own))
         self._pacemaker.note_proposal()
         self.note_clock(now)
         self.proposed = target
@@ -128,6 +137,37 @@ class Producer:
         for weak_round, weak_bit in vertex.weak:
             if weak_bit == self._own:
                 self._seen_by[vertex.author] = max(self._seen_by[vertex.author], weak_round)
+
+    def _note_payload(self, vertex: Vertex) -> None:
+        count = vertex.block.header.payload_count
+        if count:
+            number = vertex.round
+            self._payload_round = max(self._payload_round, number)
+            self._payload_counts[number] = self._payload_counts.get(number, 0) + count
+            while len(self._payload_counts) > PAYLOAD_ROUNDS_KEPT:
+                del self._payload_counts[min(self._payload_counts)]
+
+    def _is_idle(self) -> bool:
+        """Tell whether all payload that is known here is committed.
+
+        A block commits with a leader of the next round at the latest, or comes late; it then
+        commits at the pace of an idle chain.
+        """
+        return not self.proposer.has_payload and self._committer.decided_round > self._payload_round
+
+    def _delay_ms(self) -> int:
+        """Return the least time between two own proposals at the present pace.
+
+        What makes it longer is seen by everybody: a seat that slowed down for its own payload
+        would come late, and late blocks carry none.
+        """
+        tuning = self._tuning
+        delay_ms = tuning.min_round_delay_ms
+        if self._is_idle():
+            return max(delay_ms, tuning.idle_round_delay_ms)
+        if self._payload_counts.get(self.proposed, 0) >= tuning.laden_after:
+            return max(delay_ms, tuning.laden_round_delay_ms)
+        return delay_ms
 
     def _target(self) -> Round | None:
         if self._signer.state is not SigningState.SIGNING or self._is_unheard():
@@ -145,6 +185,7 @@ class Producer:
         return self._pacemaker.soonest_ms(
             now_ms=now.monotonic_ms,
             last_proposal_ms=self._last_proposal_ms,
+            delay_ms=self._delay_ms(),
             is_late=self._intake.clock.has_quorum_at(target),
         )
 
@@ -158,6 +199,7 @@ class Producer:
             target,
             now_ms=now.monotonic_ms,
             last_proposal_ms=self._last_proposal_ms,
+            delay_ms=self._delay_ms(),
             is_late=self._intake.clock.has_quorum_at(target),
             can_serve=can_serve,
         )

@@ -39,6 +39,11 @@ class Proposer:
         self._votes: deque[CommitVote] = deque(maxlen=context.committee.size)
         self._included = [Round(0)] * context.committee.size
 
+    @property
+    def has_payload(self) -> bool:
+        """Tell whether items wait for an own block."""
+        return bool(self._pending)
+
     def submit(self, items: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Queue payload for own blocks; return the items that do not fit or are too large."""
         refused = []

@@ -59,12 +59,14 @@ class HostSettings:
     Attributes:
         agent_version: "name/version", as identify shows it.
         protocol_version: "<chain>/<network id>/<version>", as identify shows it.
+        announce: where peers are told to reach us; empty: where we listen and where they see us.
     """
 
     limits: Limits = field(default_factory=Limits)
     times: TimeLimits = field(default_factory=TimeLimits)
     agent_version: str = "hanse"
     protocol_version: str = "hanse/1"
+    announce: tuple[Multiaddr, ...] = ()
 
 
 DEFAULT_SETTINGS: Final = HostSettings()
@@ -120,6 +122,7 @@ class Host:
         self.connections = ConnectionTable(identity.peer_id, self.limits)
         self.handlers = Handlers(self.limits, self.times, self.usages)
         self.score_of: Callable[[PeerId], float] = lambda _: 0.0
+        self._addresses_told = settings.announce
         self.introductions = self._introductions_for(settings)
         self._transports = tuple(transports)
         self._penalties = Penalties(self.bans, self.connections, clock=clock)
@@ -408,6 +411,8 @@ class Host:
             watcher.peer_identified(peer_id, message)
 
     def _features(self) -> Features:
+        if self._addresses_told:
+            return Features(self.handlers.protocols, self._addresses_told, ())
         return Features(
             self.handlers.protocols, self.addresses, self.introductions.observed.credible
         )

@@ -5,6 +5,7 @@
         MalformedCidError
         InvalidKeyError
         BadSignatureError
+        BadSealError
         InvalidProofError
         FixedPointError
         InvalidBlockError
@@ -58,6 +59,12 @@ class BadSignatureError(HanseError):
     """Refuse a signature that its key did not make over this message in this domain."""
 
     code: ClassVar[str] = "bad_signature"
+
+
+class BadSealError(HanseError):
+    """Refuse a sealed message that was not sealed to this key, or was changed since."""
+
+    code: ClassVar[str] = "bad_seal"
 
 
 class InvalidProofError(HanseError):

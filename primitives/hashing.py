@@ -53,6 +53,7 @@ class Domain(enum.Enum):
     MERKLE_NODE = "hanse/merkle-node/1"
     UPDATE_LAYOUT = "hanse/update-layout/1"
     UPDATE_CONTENT = "hanse/update-content/1"
+    ROUND_SALT = "hanse/round-salt/1"
 
     def __init__(self, tag: str) -> None:
         tag_hash = hashlib.sha256(tag.encode("ascii")).digest()

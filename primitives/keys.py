@@ -1,4 +1,4 @@
-"""Sign and verify with Ed25519 (RFC 8032), and name public keys as did:key.
+"""Sign and verify with Ed25519 (RFC 8032), seal to its keys, and name public keys as did:key.
 
 A signature covers the tagged hash of the message, so it is worth nothing in another domain.
 
@@ -17,13 +17,16 @@ import nacl.exceptions
 from nacl import bindings
 from typing_extensions import override
 
-from primitives.errors import BadSignatureError, InvalidKeyError
+from primitives.errors import BadSealError, BadSignatureError, InvalidKeyError
 from primitives.hashing import Domain, tagged_hash
+from primitives.ids import DIGEST_SIZE_BYTES
 from primitives.multibase import decode_base58btc, encode_base58btc
 
 SEED_SIZE_BYTES: Final = 32
 PUBLIC_KEY_SIZE_BYTES: Final = 32
 SIGNATURE_SIZE_BYTES: Final = 64
+SEAL_SIZE_BYTES: Final = 48
+"""How much longer a sealed message is: an ephemeral public key and an authenticator."""
 
 _DID_KEY_PREFIX: Final = "did:key:"
 # The multicodec "ed25519-pub", 0xed, as an unsigned varint.
@@ -89,6 +92,37 @@ class PublicKey:
         except nacl.exceptions.BadSignatureError as error:
             raise BadSignatureError(f"not signed by {self.did_key} as {domain.value}") from error
 
+    def verify_foreign(self, message: bytes, signature: bytes) -> None:
+        """Check that this key signed exactly these bytes, as a format of others asks for it.
+
+        Raises:
+            BadSignatureError: it did not, or the signature has another form.
+        """
+        if len(signature) != SIGNATURE_SIZE_BYTES:
+            raise BadSignatureError(
+                f"a signature has {SIGNATURE_SIZE_BYTES} bytes, this has {len(signature)}"
+            )
+        try:
+            bindings.crypto_sign_open(signature + message, self.raw)
+        except nacl.exceptions.BadSignatureError as error:
+            raise BadSignatureError(f"not signed by {self.did_key}") from error
+
+    def seal(self, message: bytes, *, ephemeral_seed: bytes) -> bytes:
+        """Return a message that only the holder of the private key can read, from nobody.
+
+        The format is that of libsodium's `crypto_box_seal`, to the X25519 key of this key.
+
+        Args:
+            message: of any size.
+            ephemeral_seed: 32 secret random bytes that are used for nothing else.
+        """
+        recipient = bindings.crypto_sign_ed25519_pk_to_curve25519(self.raw)
+        public, secret = bindings.crypto_box_seed_keypair(ephemeral_seed)
+        nonce = bindings.crypto_generichash_blake2b_salt_personal(
+            public + recipient, digest_size=bindings.crypto_box_NONCEBYTES
+        )
+        return public + bindings.crypto_box(message, nonce, recipient, secret)
+
 
 class PrivateKey:
     """The secret of one signer; it is never shown, compared, or encoded."""
@@ -125,6 +159,30 @@ class PrivateKey:
         """Return the signature of the message in the domain, 64 bytes, the same every time."""
         signed: bytes = bindings.crypto_sign(tagged_hash(domain, message), self._secret)
         return signed[:SIGNATURE_SIZE_BYTES]
+
+    def sign_foreign(self, message: bytes) -> bytes:
+        """Return the plain signature of a message in a format of others, such as a JWT.
+
+        Raises:
+            ValueError: the message is as long as a digest, and so could be one of ours.
+        """
+        if len(message) == DIGEST_SIZE_BYTES:
+            raise ValueError("32 bytes could be the tagged hash of something else")
+        signed: bytes = bindings.crypto_sign(message, self._secret)
+        return signed[:SIGNATURE_SIZE_BYTES]
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """Return a message that was sealed to this key.
+
+        Raises:
+            BadSealError: it was not, or it was changed.
+        """
+        secret = bindings.crypto_sign_ed25519_sk_to_curve25519(self._secret)
+        public = bindings.crypto_sign_ed25519_pk_to_curve25519(self._public.raw)
+        try:
+            return bindings.crypto_box_seal_open(sealed, public, secret)
+        except (nacl.exceptions.CryptoError, nacl.exceptions.TypeError) as error:
+            raise BadSealError(f"not sealed to {self._public.did_key}") from error
 
     @override
     def __repr__(self) -> str:

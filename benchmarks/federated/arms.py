@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.federated.answers import answers_of, ask, metrics_of
+from benchmarks.federated.answers import answers_of, metrics_of
 from benchmarks.federated.field import Field
 from benchmarks.federated.prefix import FrozenPrefix
 from benchmarks.federated.products import Averaging, relative_errors
@@ -17,6 +17,7 @@ from fl.jobs.subject import LoraLayout
 from fl.rules.update.layout import TensorLayout
 from fl.training.adapters import Adapter, AdapterSpec
 from fl.training.local import LocalResult, train_local
+from fl.training.replies import ask
 from fl.training.settings import Epochs, LocalTraining, Steps
 from fl.training.stream import Examples
 
@@ -78,7 +79,9 @@ class Run:
             length=Steps(settings.local_steps) if settings.local_steps else Epochs(1),
             batch_size=settings.batch_size,
             max_length=settings.max_length,
-            learning_rate=settings.learning_rate,
+            learning_rate=settings.learning_rate
+            * (settings.rate_kept_percent / 100) ** round_number,
+            schedule=settings.schedule,
             seed=self.seed * _SEEDS_PER_RUN + number,
             prompt_loss=PromptLoss.IGNORED,
         )
@@ -103,7 +106,7 @@ class Run:
             self.adapter.model,
             self.adapter.loaded,
             self.field.test,
-            max_length=self.settings.max_length,
+            tokens_max=self.settings.max_length,
         )
         return answers_of(replies, self.adapter.loaded.kind)
 

@@ -13,10 +13,10 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 from transformers.utils import logging as transformers_logging
 
-from benchmarks.federated.answers import ask
 from benchmarks.federated.arms import Run
 from fl.training.export import export_adapter
 from fl.training.lineage import Lineage
+from fl.training.replies import ask
 
 CHECKED_MAX: Final = 256
 
@@ -29,8 +29,8 @@ def check_export(folder: Path, run: Run, lineage: Lineage) -> dict[str, float]:
     export_adapter(folder, run.adapter, lineage)
     texts = run.field.test[:CHECKED_MAX]
     loaded, length = run.adapter.loaded, run.settings.max_length
-    ours = ask(run.adapter.model, loaded, texts, max_length=length)
-    plain = ask(_plain(folder, loaded.folder, run.field.labels), loaded, texts, max_length=length)
+    ours = ask(run.adapter.model, loaded, texts, tokens_max=length)
+    plain = ask(_plain(folder, loaded.folder, run.field.labels), loaded, texts, tokens_max=length)
     pairs = list(zip(ours, plain, strict=True))
     same = sum(bool((one.chosen == other.chosen).all()) for one, other in pairs)
     return {

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from benchmarks.federated.settings import Arm, Division, Settings
+from fl.jobs.local_terms import RateSchedule
 from fl.jobs.subject import ModelKind
 from fl.rules.aggregation.outer import OuterRule
 from fl.rules.aggregation.rule import Rule
@@ -79,6 +80,10 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, help="(4)")
     parser.add_argument("--max-length", type=int, help="tokens of a text (64)")
     parser.add_argument("--learning-rate", type=float, help="(4e-3)")
+    parser.add_argument(
+        "--schedule", type=RateSchedule, choices=list(RateSchedule), help="of that rate (linear)"
+    )
+    parser.add_argument("--rate-kept-percent", type=int, help="of it from round to round (100)")
     parser.add_argument("--rank", type=int, help="(8)")
     parser.add_argument("--layers", type=int, help="adapt so many of the last layers (all)")
 

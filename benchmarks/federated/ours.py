@@ -21,7 +21,15 @@ from fl.rules.aggregation.rule import aggregate
 from fl.rules.limits import DROPS, ONE
 from fl.rules.reputation import INITIAL, after_quality, weight_effect
 from fl.rules.scorecard import VALID
-from fl.rules.select import Candidate, median, next_clip, weigh, worst_first
+from fl.rules.select import (
+    Candidate,
+    level_of,
+    median,
+    next_clip,
+    threshold_of,
+    weigh,
+    worst_first,
+)
 from fl.rules.update.blob import decode, encode_update
 from fl.rules.update.header import BlobKind, Expectation
 from fl.rules.update.layout import TensorLayout
@@ -36,7 +44,7 @@ from primitives.hashing import sha256
 Int32s = NDArray[np.int32]
 
 EPSILON: Final = 0
-"""An update must lower the validators' loss, or it gets no weight."""
+"""The least threshold; what a round gains sets it higher."""
 
 GUARD_BOUND: Final = 500
 """A model whose loss is more than 0.05 nats above the one before is not taken."""
@@ -72,6 +80,7 @@ class Task:
         model: fixed point, over all tensors.
         outer: moments of the outer optimiser, over all tensors.
         clip: of the next round.
+        peak: the highest level of a round that changed the model.
         reputations: of the clients, Q16.
         deltas: what was added in the last rounds, by layout.
         lineage: of the model.
@@ -81,6 +90,7 @@ class Task:
     outer: OuterState
     clip: int
     reputations: list[int]
+    peak: int = 0
     deltas: dict[TensorLayout, list[Int32s]] = field(default_factory=dict)
     lineage: list[LineageStep] = field(default_factory=list)
 
@@ -124,12 +134,15 @@ class _Round:
         )
         scores = [one.score for one in found]
         clusters = self._clusters(updates)
-        accepted = [index for index in clusters if scores[index] > EPSILON]
+        level = level_of([scores[index] for index in clusters])
+        threshold = threshold_of(level, epsilon=EPSILON, peak=task.peak)
+        accepted = [index for index in clusters if scores[index] > threshold]
         self._run.tally.note("accepted", len(accepted))
         middle = median([scores[index] for index in accepted]) if accepted else 0
-        self._climb(optimizer, updates, self._candidates(accepted, scores, clusters))
+        if self._climb(optimizer, updates, self._candidates(accepted, scores, clusters)):
+            task.peak = max(task.peak, level)
         task.reputations = [
-            after_quality(reputation, score=score, epsilon=EPSILON, median=middle)
+            after_quality(reputation, score=score, threshold=threshold, median=middle)
             for reputation, score in zip(task.reputations, scores, strict=True)
         ]
         if accepted:
@@ -190,8 +203,8 @@ class _Round:
         optimizer: OuterOptimizer,
         updates: Sequence[Update],
         candidates: Mapping[int, Candidate],
-    ) -> None:
-        """Take the first model that the guard lets pass; after the last rung, none."""
+    ) -> bool:
+        """Take the first model that the guard lets pass; tell whether one did."""
         ranked = worst_first([(index, one.score) for index, one in candidates.items()])
         for rung, dropped in enumerate(DROPS):
             left = sorted(set(candidates) - set(ranked[:dropped]))
@@ -202,8 +215,9 @@ class _Round:
             if self._try(optimizer, chosen, weights, left):
                 self._run.tally.note("rung", rung)
                 self._note_errors(chosen, weights)
-                return
+                return True
         self._run.tally.note("null_rounds", 1)
+        return False
 
     def _try(
         self,

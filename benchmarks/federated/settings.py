@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from fl.jobs.local_terms import RateSchedule
 from fl.jobs.subject import ModelKind
 from fl.rules.aggregation.outer import OuterRule
 from fl.rules.aggregation.rule import Rule
@@ -49,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Args:
         layers: how many of the last layers are adapted; 0 for all.
         local_steps: optimiser steps of a client in a round; 0 for one pass over its texts.
+        schedule: of the learning rate, in every local run; pooled training is one.
+        rate_kept_percent: of that rate, from each round to the next; pooled training is one.
         hold_out: texts that only validators see, taken from the training split before all else.
         clip: of the first round, as `fl.rules.update.norms` measures.
         rate: of the outer optimiser, Q16.
@@ -66,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     batch_size: int = 4
     max_length: int = 64
     learning_rate: float = 4e-3
+    schedule: RateSchedule = RateSchedule.LINEAR
+    rate_kept_percent: int = 100
     rank: int = 8
     layers: int = 0
     train_max: int = 0

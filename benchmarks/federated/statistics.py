@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.federated.answers import confusion, macro
 from benchmarks.federated.settings import Answers, Arm, Record
+from fl.training.replies import confusion, macro
 
 DRAWS: Final = 2_000
 BOOTSTRAP_SEED: Final = 12

@@ -1,7 +1,6 @@
 """Validators of our arm: each scores updates and guards models on texts that only it holds.
 
-The votes are those of `fl.training.scoring.scores` without what rewards alone need (each update
-left out of the aggregate), which halves the work, and without a penalty for long updates.
+The votes are those of `fl.training.scoring.scores`, without a penalty for long updates.
 """
 
 from collections.abc import Sequence
@@ -13,10 +12,12 @@ from numpy.typing import NDArray
 
 from benchmarks.federated.arms import Run
 from fl.jobs.subject import ModelKind
+from fl.rules.aggregation.outer import apply
 from fl.rules.select import Consensus, agree
 from fl.rules.update.layout import TensorLayout
 from fl.training.examples.tokens import IGNORED, Encoded, encode_labelled, encode_plain
 from fl.training.scoring.evaluation import Evaluation
+from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import halfway
 from fl.training.scoring.terms import bounded, quantum
 from fl.training.stream import Examples
@@ -36,6 +37,7 @@ class Jury:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._rule = run.settings.rule
         shards = [_encoded(shard, run) for shard in run.field.shards]
         self._texts = list(chain.from_iterable(shards))
         ends = np.cumsum([0, *map(len, shards)])
@@ -46,7 +48,7 @@ class Jury:
     def scores(
         self, layout: TensorLayout, model: Int32s, updates: Sequence[Int32s], *, limit: int
     ) -> list[Consensus]:
-        """Return the consensus on how much half of each update alone lowers the loss.
+        """Return the consensus on the quality of each update.
 
         Args:
             layout: of the vectors; the adapter holds what it lacks.
@@ -55,10 +57,21 @@ class Jury:
             limit: to which they are clipped.
         """
         halves = [halfway(model, update, limit=limit) for update in updates]
-        votes = self._changes(layout, [model, *halves])
+        step, everybody = by_rule(updates, limit=limit, rule=self._rule), range(len(updates))
+        rest = [[one for one in everybody if one != left] for left in everybody]
+        wholes = [apply(model, step(kept)) for kept in (everybody, *rest)]
+        alone = self._changes(layout, [model, *halves])
+        left_out = self._changes(layout, wholes)
         powers = [1] * len(self._spans)
-        # A rise of the loss is the opposite of a gain.
-        return [agree([-one for one in column], powers, band_min=BAND_MIN) for column in votes]
+        return [
+            # A rise of the loss is the opposite of a gain.
+            agree(
+                [max(-one, rise * len(updates) // 2) for one, rise in zip(*both, strict=True)],
+                powers,
+                band_min=BAND_MIN,
+            )
+            for both in zip(alone, left_out, strict=True)
+        ]
 
     def rise(self, layout: TensorLayout, model: Int32s, following: Int32s) -> int:
         """Return the median of the validators' changes of the loss from one model to the next."""

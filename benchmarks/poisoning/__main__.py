@@ -168,7 +168,9 @@ def _texts_at_hand() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.poisoning")
+    parser.add_argument("--quick", action="store_true", help="a slice within a minute")
+    parser.add_argument("--json", action="store_true", help="print one object as the last line")
     parser.add_argument("--data", default=_texts_at_hand(), help="a folder, hub:NAME or synthetic:")
     parser.add_argument("--model", default=MODEL, help="the sentence encoder")
     parser.add_argument("--attacks", type=_attacks, default=ALL)
@@ -200,8 +202,8 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options of this benchmark, and leave the rest to `run`."""
-    options, rest = _parser().parse_known_args(arguments)
-    if "--quick" in rest:
+    options = _parser().parse_args(arguments)
+    if options.quick:
         _make_quick(options)
     cells = [*table_of_cells(options), *detection_cells(options), *lying_cells(options)]
     try:
@@ -212,7 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show(results, attacks=options.attacks, console=console)
     show_riders(results, console)
     rows = rows_of(results)
-    run("poisoning", lambda is_quick: without_goals(rows) if is_quick else rows, rest)
+    flags = [f"--{name}" for name in ("quick", "json") if getattr(options, name)]
+    run("poisoning", lambda is_quick: without_goals(rows) if is_quick else rows, flags)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from primitives.hashing import sha256
 
 UNITS_PER_NAT: Final = 10_000
 SCORE_MAX: Final = 2**31 - 1
-CLASS_BOUND: Final = 3_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +31,11 @@ class Quality:
 
     Attributes:
         rule: what is done with the accepted updates.
-        epsilon: in 100 micro-nats; noise as long as an honest update scores about that by chance,
-            and half of it would pass a threshold of nothing.
+        epsilon: the least threshold, in 100 micro-nats; what a round gains sets it higher.
         clip_slack: first clip, as a multiple of the norm of a run on a validator's own examples.
         loss_bound: of the guard, in 100 micro-nats; probes have the same.
+        class_bound: of the guard, for each class: while a model learns how frequent the classes
+            are, the loss of a rare one rises by more than a nat.
         probes: a score is the lesser of the gains on plain examples and on probes.
         liars: the first so many validators lie.
         lie: how.
@@ -43,9 +43,10 @@ class Quality:
     """
 
     rule: Rule = Rule.TRIMMED_MEAN
-    epsilon: int = 60
+    epsilon: int = 0
     clip_slack: float = 1.0
     loss_bound: int = 100
+    class_bound: int = 15_000
     probes: bool = True
     liars: int = 2
     lie: Kind = Kind.INVERTED
@@ -72,11 +73,11 @@ class Panel:
     def seat(cls, federation: Federation, quality: Quality) -> "Panel":
         """Create the task; its first clip comes from a run on what the first validator holds."""
         setting, corpus = federation.setting, federation.division.corpus
-        bound = quality.loss_bound
+        bound, class_bound = quality.loss_bound, quality.class_bound
         terms = Terms(
             epsilon=quality.epsilon,
             clip=max(1 << 8, int(quality.clip_slack * _own_norm(federation))),
-            guard_bounds=(bound, bound, *(CLASS_BOUND for _ in range(corpus.classes))),
+            guard_bounds=(bound, bound, *(class_bound for _ in range(corpus.classes))),
         )
         court = Court(setting.trainers, setting.validators, terms, setting.rounds)
         court.create()
@@ -167,12 +168,10 @@ class _Session:
         steps = np.ldexp(np.stack(clipped).astype(np.float64), -FRACTION_BITS)
         count = len(steps)
         whole = steps.mean(axis=0)
-        without = (whole * count - steps) / max(1, count - 1)
-        tried = np.concatenate([self.federation.setting.step * steps, without, whole[None]])
-        return [
-            Ballot(_units(gains[:count]), _units(gains[-1] - gains[count:-1]))
-            for gains in self._gains(tried)
-        ]
+        tried = np.concatenate(
+            [self.federation.setting.step * steps, whole - steps / count, whole[None]]
+        )
+        return [_ballot(gains, count=count) for gains in self._gains(tried)]
 
     def _gains(self, tried: Floats) -> list[NDArray[np.float64]]:
         """Return by how much each step lowers the loss, for each validator.
@@ -183,8 +182,7 @@ class _Session:
         plain = self._rises(tried, bench.plain)
         probed = self._rises(tried, bench.probed) if self.panel.quality.probes else plain
         return [
-            -np.maximum(plain[:, part].mean(axis=1), probed[:, part].mean(axis=1))
-            for part in bench.parts
+            -np.maximum(bench.mean(plain, part), bench.mean(probed, part)) for part in bench.parts
         ]
 
     def _rises(self, steps: Floats, examples: Examples) -> Floats:
@@ -223,13 +221,19 @@ class _Session:
         labels = bench.plain.y.numpy()
         reports = {}
         for index, part in enumerate(bench.parts):
-            measures = [plain[part].mean(), probed[part].mean()]
+            measures = [float(bench.mean(one, part)) for one in (plain, probed)]
             for label in range(self.shape.classes):
                 chosen = plain[part][labels[part] == label]
-                measures.append(chosen.mean() if len(chosen) else 0.0)
+                measures.append(float(chosen.mean()) if len(chosen) else 0.0)
             found = replace(self.found[index], changes=_units(np.array(measures)))
             reports[index] = self.panel.say(index, found, ()).changes
         return reports
+
+
+def _ballot(gains: NDArray[np.float64], *, count: int) -> Ballot:
+    """Return the votes of `fl.training.scoring.scores`: an update is worth the greater of both."""
+    left_out = gains[-1] - gains[count:-1]
+    return Ballot(_units(np.maximum(gains[:count], left_out * count / 2)), _units(left_out))
 
 
 def _units(nats: NDArray[np.float64]) -> tuple[int, ...]:

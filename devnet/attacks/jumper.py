@@ -29,7 +29,14 @@ class EagerPacemaker(JumpingPacemaker):
 
     @override
     def due_ms(
-        self, target: Round, *, now_ms: int, last_proposal_ms: int, is_late: bool, can_serve: bool
+        self,
+        target: Round,
+        *,
+        now_ms: int,
+        last_proposal_ms: int,
+        delay_ms: int,
+        is_late: bool,
+        can_serve: bool,
     ) -> int:
         return now_ms
 

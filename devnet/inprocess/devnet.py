@@ -4,7 +4,6 @@ It is a composition root: it opens what the nodes stand on, and one TaskGroup ho
 """
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from devnet.inprocess.logs import Inline
 from devnet.inprocess.network import MemoryNetwork
 from devnet.inprocess.record import Agreement, EpochSink, NodeRecord
 from devnet.inprocess.report import NodeReport, Report, percentile
+from node.running.clock import SystemClock
 from primitives.errors import HanseError
 from primitives.ids import AuthorityIndex
 
@@ -42,18 +42,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     load_per_s: int = 100
     epoch_ms: int | None = None
     folder: Path | None = None
-
-
-class SystemClock:
-    """Implements `primitives.clock.Clock` by this machine's clocks."""
-
-    def monotonic_ms(self) -> int:
-        """Return milliseconds since the machine started."""
-        return time.monotonic_ns() // 1_000_000
-
-    def wall_ms(self) -> int:
-        """Return Unix milliseconds."""
-        return time.time_ns() // 1_000_000
 
 
 class Devnet:

@@ -39,6 +39,8 @@ from primitives.errors import MalformedBytesError
 PRINTED_BYTES_KEPT: Final = 8_192
 LAST_WORDS_LETTERS_MAX: Final = 300
 
+_FATAL: Final = "Fatal Python error:"
+
 _log: Final = structlog.get_logger("fl.jobs.link")
 
 
@@ -246,9 +248,13 @@ class Link:
         return Death(FailureCode.WORKER_DIED, text)
 
     def _last_words(self) -> str:
-        lines = self._printed.decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f' with the words "{last[:LAST_WORDS_LETTERS_MAX]}"' if last else ""
+        printed = self._printed.decode(errors="replace")
+        lines = [line.strip() for line in printed.split("\n") if line.strip()]
+        # What Python adds to a fatal error is its trace, thread by thread, and a list of modules.
+        ends = [at for at, line in enumerate(lines) if line.startswith(_FATAL)]
+        told = lines[max(0, ends[-1] - 1) : ends[-1] + 1] if ends else lines[-1:]
+        last = "; ".join(told)[:LAST_WORDS_LETTERS_MAX]
+        return f' with the words "{last}"' if last else ""
 
 
 def _garbled(what: str) -> _DeathError:

@@ -10,6 +10,7 @@ from fl.rules.update.header import Width
 
 NANO: Final = 1_000_000_000
 
+Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Parts = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
 
@@ -37,6 +38,15 @@ class PromptLoss(enum.Enum):
     TRAINED = "trained"
 
 
+@enum.unique
+class RateSchedule(enum.Enum):
+    """How the learning rate goes within one local run."""
+
+    CONSTANT = "constant"
+    LINEAR = "linear"
+    """Down to nothing: the last steps settle what the first ones found, so less noise travels."""
+
+
 class LocalTerms(
     msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True
 ):
@@ -45,6 +55,7 @@ class LocalTerms(
     Args:
         prox_nano: mu of FedProx; 0: FedAvg.
         width: of the numbers of the update.
+        rate_kept_percent: of the learning rate, from each round to the next.
         parts: pieces in which a batch goes through the model; more are made when memory is short.
     """
 
@@ -61,3 +72,5 @@ class LocalTerms(
     checkpointing: Checkpointing = Checkpointing.OFF
     prompt_loss: PromptLoss = PromptLoss.IGNORED
     width: Width = Width.INT16
+    schedule: RateSchedule = RateSchedule.CONSTANT
+    rate_kept_percent: Percent = 100

@@ -117,13 +117,13 @@ class Vote(msgspec.Struct, frozen=True, array_like=True, kw_only=True, forbid_un
     """What a validator says of one update, in 100 micro-nats; see `fl.training.scoring.scores`.
 
     Args:
-        alone: how far it helps by itself.
+        quality: how far it helps, by itself or beside the others.
         left_out: what the aggregate loses without it.
         error: the standard error of the gain in `alone`.
         rises: of half the update alone.
     """
 
-    alone: Whole
+    quality: Whole
     left_out: Whole
     error: Count
     rises: Rises
@@ -141,6 +141,16 @@ class EvaluateResult(_Result, frozen=True, kw_only=True, tag=6):
     rises: Rises
 
 
+class WarmResult(_Result, frozen=True, kw_only=True, tag=7):
+    """The worker has loaded what its jobs need."""
+
+
 AnyResult = (
-    PrepareResult | TrainResult | InspectResult | AggregateResult | ScoreResult | EvaluateResult
+    PrepareResult
+    | TrainResult
+    | InspectResult
+    | AggregateResult
+    | ScoreResult
+    | EvaluateResult
+    | WarmResult
 )

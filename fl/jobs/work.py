@@ -20,6 +20,7 @@ from fl.jobs.results import (
     PrepareResult,
     ScoreResult,
     TrainResult,
+    WarmResult,
 )
 from fl.jobs.subject import AdaptedModel, ExampleSource, LoraLayout, PanelSource
 from fl.rules.aggregation.outer import OuterRule
@@ -28,13 +29,15 @@ from fl.rules.limits import ONE, UPDATES_MAX
 from fl.rules.update.layout import TensorLayout
 from fl.rules.update.similarity import GLOBAL_DELTAS_MAX
 
-OWN_UPDATES_MAX: Final = 8
-"""Earlier updates of one trainer that an update is compared with."""
+EARLIER_MAX: Final = GLOBAL_DELTAS_MAX * UPDATES_MAX
+"""Updates of the last rounds that those of a round are compared with."""
+
+NOBODY: Final = -1
+"""The place of a trainer who has no update in the round."""
 
 Result = TypeVar("Result")
 
 Updates = Annotated[tuple[StoredBlob, ...], msgspec.Meta(max_length=UPDATES_MAX)]
-OwnUpdates = Annotated[tuple[StoredBlob, ...], msgspec.Meta(max_length=OWN_UPDATES_MAX)]
 
 
 class Pins(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True):
@@ -73,19 +76,25 @@ class TrainJob(Job[TrainResult], frozen=True, kw_only=True, tag=2):
     folder: PathText
 
 
+class Earlier(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """An update of an earlier round that went into the model, and the place of its trainer now."""
+
+    blob: StoredBlob
+    place: Annotated[int, msgspec.Meta(ge=NOBODY, lt=UPDATES_MAX)]
+
+
 class InspectJob(Job[InspectResult], frozen=True, kw_only=True, tag=3):
     """Establish the facts about the updates of a round; needs no torch.
 
     Args:
         updates: in the order of the round.
-        own: for each of them, earlier updates of its trainer in this layout, of rounds that changed
-            the model and no others; or empty.
+        earlier: updates in this layout, of rounds that changed the model and no others.
         global_deltas: what the last rounds of this layout added to the model.
         layout: of what this round trains.
     """
 
     updates: Updates
-    own: Annotated[tuple[OwnUpdates, ...], msgspec.Meta(max_length=UPDATES_MAX)] = ()
+    earlier: Annotated[tuple[Earlier, ...], msgspec.Meta(max_length=EARLIER_MAX)] = ()
     global_deltas: Annotated[
         tuple[StoredBlob, ...], msgspec.Meta(max_length=GLOBAL_DELTAS_MAX)
     ] = ()
@@ -177,7 +186,11 @@ class EvaluateJob(Job[EvaluateResult], frozen=True, kw_only=True, tag=6):
     panel: PanelSource
 
 
-AnyJob = PrepareJob | TrainJob | InspectJob | AggregateJob | ScoreJob | EvaluateJob
+class WarmJob(Job[WarmResult], frozen=True, kw_only=True, tag=7):
+    """Load torch and what goes with it, so that the first job in earnest need not."""
+
+
+AnyJob = PrepareJob | TrainJob | InspectJob | AggregateJob | ScoreJob | EvaluateJob | WarmJob
 
 RESULTS: Final[dict[type, type[AnyResult]]] = {
     PrepareJob: PrepareResult,
@@ -186,5 +199,6 @@ RESULTS: Final[dict[type, type[AnyResult]]] = {
     AggregateJob: AggregateResult,
     ScoreJob: ScoreResult,
     EvaluateJob: EvaluateResult,
+    WarmJob: WarmResult,
 }
 """What each job gives back."""

@@ -49,10 +49,16 @@ class CreateTask:
         model: hash of the first model.
         reward: grains for one round.
         bond: grains that each update puts down.
-        slots: updates per round.
-        epsilon: a score must be greater to be accepted, in 100 micro-nats; so are the next two.
+        slots: updates per round, at most.
+        ready: as many updates end COMMIT at once, 1 to `slots`; 0: COMMIT takes its whole window.
+            A round that starts early gives up the defence against identities that cost little: it
+            is never full, so no better reputation displaces a lesser one, and whoever comes late
+            waits for the next round. Those who are first can keep all others out, round by round;
+            so it is for a consortium that knows its trainers.
+        epsilon: the least threshold of a score, in 100 micro-nats as the next two; what a round
+            gains and what the task has gained set it higher, see `select.threshold_of`.
         band_min: the least half-width of the band that scores are clamped to.
-        harm: a score below minus this is harm.
+        harm: an update is harm if it costs more than this, and more than the task's peak gained.
         clip: norm to which updates are clipped in the first round.
         clip_min: floor of later clips.
         windows: durations of the seven waiting phases in ms, in the order of `Phase`.
@@ -65,6 +71,7 @@ class CreateTask:
     reward: int
     bond: int
     slots: int
+    ready: int = 0
     epsilon: int
     band_min: int
     harm: int

@@ -25,6 +25,11 @@ one step of SETTLE leaves up to nine, those of the contracts that are told inclu
 STEPS_PER_WAKE: Final = 8
 STEP_PAUSE_MS: Final = 1
 
+LEVEL_PART: Final = 4
+"""An update is accepted if it gains more than this part of the level of its round..."""
+PEAK_PART: Final = 64
+"""...and than this part of the highest level that the task has reached."""
+
 DROPS: Final = (0, 1, 2, 4)
 """How many of the worst updates each rung of the ladder leaves out, in total."""
 

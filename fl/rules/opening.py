@@ -38,6 +38,7 @@ def create_task(number: int, call: Call, action: CreateTask) -> tuple[Task, Task
         reward=Grain(action.reward),
         bond=Grain(action.bond),
         slots=action.slots,
+        ready=action.ready,
         epsilon=action.epsilon,
         band_min=action.band_min,
         harm=action.harm,
@@ -121,6 +122,7 @@ def _check_terms(action: CreateTask) -> None:
         and 0 <= action.reward <= GRAINS_MAX
         and BOND_MIN <= action.bond <= GRAINS_MAX
         and 1 <= action.slots <= UPDATES_MAX
+        and 0 <= action.ready <= action.slots
         and _are_thresholds_sound(action)
         and 1 <= action.clip_min <= action.clip <= NORM_MAX
         and len(windows) == WINDOWS

@@ -1,8 +1,8 @@
 """When a phase ends, and what comes then.
 
-A waiting phase ends at its deadline, or as soon as everybody who could act has acted; a phase of
-steps ends with its last step. Only one thing happens at a time: whoever calls, each step of
-`take_step` has a bounded size.
+A waiting phase ends at its deadline, or as soon as everybody who could act has acted; COMMIT, which
+anybody may join, with as many updates as its task asks for. A phase of steps ends with its last
+step. Only one thing happens at a time: whoever calls, each step of `take_step` has a bounded size.
 """
 
 from collections.abc import Iterable
@@ -46,6 +46,12 @@ def wake(turn: Turn, event: Wake) -> None:
 def close_if_complete(turn: Turn) -> None:
     """End a waiting phase in which nobody is left to act."""
     if _is_complete(turn.running):
+        _close_phase(turn, turn.running)
+
+
+def close_if_ready(turn: Turn) -> None:
+    """End COMMIT with as many updates as the task asks for; 0 asks for all that come in time."""
+    if len(turn.running.updates) == turn.task.terms.ready:
         _close_phase(turn, turn.running)
 
 
@@ -171,7 +177,14 @@ def _commit_model(turn: Turn, running: Round) -> None:
             clip=clip,
         )
     )
-    turn.task = replace(task, model=running.aggregate, version=task.version + 1, clip=clip)
+    turn.task = replace(
+        task,
+        model=running.aggregate,
+        version=task.version + 1,
+        clip=clip,
+        # Only what validators let into the model shows what the task can gain.
+        peak=max(task.peak, running.level),
+    )
 
 
 def _power(seats: Iterable[Seat]) -> int:

@@ -68,16 +68,16 @@ def cut(reputation: int, fault: Fault) -> int:
     return reputation - reputation * PENALTIES[fault].eighths_cut // 8
 
 
-def after_quality(reputation: int, *, score: int, epsilon: int, median: int) -> int:
+def after_quality(reputation: int, *, score: int, threshold: int, median: int) -> int:
     """Return the reputation after a judged update.
 
     Args:
         reputation: before, in Q16.
         score: the consensus score of the update.
-        epsilon: at most this is worth nothing.
+        threshold: at most this is worth nothing.
         median: of the accepted scores; at least this is worth one, less a half.
     """
-    if score <= epsilon:
+    if score <= threshold:
         target = 0
     elif score < median:
         target = ONE // 2
@@ -92,12 +92,18 @@ def weight_effect(reputation: int) -> int:
 
 
 def is_harm(score: int, *, band: int, harm: int) -> bool:
-    """Tell whether a score is harm beyond doubt.
+    """Tell whether a score is harm beyond doubt: all of its band lies below minus `harm`.
 
-    The band is at least three times the median deviation of the validators' scores, so a score
-    below minus the band is more than three deviations away from harmless.
+    The band is at least three times the median deviation of the validators' scores, so such a score
+    is more than three deviations away from harmless.
+
+    Args:
+        score: the consensus score of the update.
+        band: its half-width.
+        harm: of the task's terms or its peak, whichever is more. Who holds a rare class alone may
+            well cost the young model as much as others give; an offender costs it more than that.
     """
-    return score < -harm and score < -band
+    return score + band < -harm
 
 
 def remember_harm(history: int, *, happened: int) -> int:

@@ -10,10 +10,11 @@ PHASES
                                                                           +--- ladder +----------+
     every phase may go to SETTLE; a passed GUARD commits the model first; SETTLE ends the round
 
-A waiting phase ends at its deadline, or at once when everybody who can act has acted (COMMIT waits
-for its deadline always, since anybody may still join). SELECT and SETTLE wait for nobody: they go
-by steps of bounded size, because a contract cannot walk through 100 updates x 64 validators in one
-transaction. `Wake` by the scheduler, or `Advance` by anyone, closes what is due and takes steps.
+A waiting phase ends at its deadline, or at once when everybody who can act has acted. Anybody may
+join COMMIT, so it ends early only in a task that says with how many updates a round is `ready`.
+SELECT and SETTLE wait for nobody: they go by steps of bounded size, because a contract cannot walk
+through 100 updates x 64 validators in one transaction. `Wake` by the scheduler, or `Advance` by
+anyone, closes what is due and takes steps.
 
     | phase        | who may call             | closes well when                 | otherwise       |
     |--------------|--------------------------|----------------------------------|-----------------|
@@ -33,6 +34,14 @@ The ladder leaves out the worst 1, 2, 4 updates of those accepted, then gives up
 SELECT at most `len(DROPS)` times, each phase has a deadline or a fixed number of steps, and every
 round ends. "Two thirds" is the quorum of the seats, which are frozen when the round is opened;
 within a round a vote belongs to a key, across rounds to a key at one registration.
+
+THRESHOLD. An update is accepted if its score is above `epsilon`, above a quarter of the level of
+its round, and above a 64th of the peak of its task. The level is the upper quartile of the positive
+scores of updates that are no copies; the peak is the highest level of a round that committed its
+model, and never falls. The same threshold tells what is support of a trainer, and what keeps a
+reputation. An update is harm if, with all of its band, it costs more than `harm` and more than the
+peak; only rounds that commit a model count. Whoever holds a rare class is refused at times, but
+never punished for what it holds.
 
 LEDGER OF MONEY. Every grain is in one of four places, or it has left.
 

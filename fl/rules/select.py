@@ -11,7 +11,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fl.rules.limits import ONE, SLOT_PERCENT_MAX, UPDATES_MAX
+from fl.rules.limits import LEVEL_PART, ONE, PEAK_PART, SLOT_PERCENT_MAX, UPDATES_MAX
 from primitives.order import quantile, weighted_median
 
 
@@ -60,12 +60,32 @@ def credit(score: int, consensus: Consensus) -> int:
     return consensus.band - min(consensus.band, abs(score - consensus.score))
 
 
-def is_support(score: int, consensus: Consensus, *, epsilon: int) -> bool:
+def level_of(scores: Sequence[int]) -> int:
+    """Return the level of a round: the upper quartile of the positive scores, 0 without any.
+
+    To move it far takes a quarter of the updates that help, with consensus scores as high; no
+    minority of liars among the validators gives those, and updates that earn them do help.
+    """
+    positive = [score for score in scores if score > 0]
+    return quantile(positive, numerator=3, denominator=4) if positive else 0
+
+
+def threshold_of(level: int, *, epsilon: int, peak: int) -> int:
+    """Return what a score must exceed, given the level of this round and the peak of the task.
+
+    Gains shrink by orders of magnitude while a model learns, so no fixed number fits all rounds.
+    The level keeps out what only chance made positive among those that learn. Once nobody does, the
+    level is chance itself; then the peak, from when the task still learned, refuses it.
+    """
+    return max(epsilon, level // LEVEL_PART, peak // PEAK_PART)
+
+
+def is_support(score: int, consensus: Consensus, *, threshold: int) -> bool:
     """Tell whether a score supports the update: above the threshold, once cut down to the band.
 
     Only from above: a low score lifted into the band would be paid as support that nobody gave.
     """
-    return min(score, consensus.score + consensus.band) > epsilon
+    return min(score, consensus.score + consensus.band) > threshold
 
 
 def quorum_choice(choices: Sequence[bytes], powers: Sequence[int], *, quorum: int) -> bytes | None:

@@ -20,8 +20,10 @@ from fl.rules.select import (
     agree,
     copies,
     credit,
+    level_of,
     median,
     quorum_choice,
+    threshold_of,
     weigh,
     worst_first,
 )
@@ -115,22 +117,27 @@ def _score(turn: Turn, index: int, records: Sequence[bytes], facts: scorecard.Fa
 
 
 def _classify(turn: Turn) -> None:
-    """Refuse copies and low quality; what is left is accepted."""
-    updates = turn.running.updates
+    """Set the threshold, refuse copies and low quality; what is left is accepted."""
+    updates, task = turn.running.updates, turn.task
     judged = [
         (index, update, update.judged)
         for index, update in enumerate(updates)
         if update.judged is not None
     ]
     origins = copies([Found(one.original, update.committed_at) for _, update, one in judged])
+    classified = list(zip(judged, origins, strict=True))
+    own = [one.consensus.score for (_, _, one), origin in classified if origin is Origin.OWN]
+    level = level_of(own)
+    threshold = threshold_of(level, epsilon=task.terms.epsilon, peak=task.peak)
     changed: dict[int, Update] = {}
-    for (index, update, one), origin in zip(judged, origins, strict=True):
+    for (index, update, one), origin in classified:
         if origin is not Origin.OWN:
             reason = Reason.COPY if origin is Origin.LATER else Reason.TWIN
             changed[index] = replace(update, reason=reason)
-        elif one.consensus.score <= turn.task.terms.epsilon:
+        elif one.consensus.score <= threshold:
             changed[index] = replace(update, reason=Reason.LOW_QUALITY)
     turn.put_updates(changed)
+    turn.running = replace(turn.running, level=level, threshold=threshold)
     scores = [one.consensus.score for _, one in _accepted(turn.running)]
     if scores:
         turn.running = replace(turn.running, median=median(scores), is_earned=True)

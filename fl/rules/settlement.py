@@ -117,20 +117,24 @@ def _punish(turn: Turn, identity: Identity, fault: Fault) -> None:
 
 def _rate(turn: Turn, update: Update, judged: Judged, fault: Fault | None) -> None:
     """Move the reputation by quality and look for persistent harm; a fault has had its own cut."""
-    consensus, terms = judged.consensus, turn.task.terms
+    consensus, running = judged.consensus, turn.running
     standing = turn.standing_of(update.trainer)
     if fault is None:
         reputation = after_quality(
             standing.reputation,
             score=consensus.score,
-            epsilon=terms.epsilon,
-            median=turn.running.median,
+            threshold=running.threshold,
+            median=running.median,
         )
         standing = replace(standing, reputation=reputation)
-    harmed = int(is_harm(consensus.score, band=consensus.band, harm=terms.harm))
-    history = remember_harm(standing.harm_history, happened=harmed)
-    turn.put_standing(update.trainer, replace(standing, harm_history=history))
-    if is_persistent(history):
+    # A round that changed no model says nothing of what its updates would have cost.
+    if running.is_committed:
+        harm = max(turn.task.terms.harm, turn.task.peak)
+        harmed = int(is_harm(consensus.score, band=consensus.band, harm=harm))
+        history = remember_harm(standing.harm_history, happened=harmed)
+        standing = replace(standing, harm_history=history)
+    turn.put_standing(update.trainer, standing)
+    if is_persistent(standing.harm_history):
         _punish(turn, update.trainer, Fault.HARM)
         _quarantine(turn, update.trainer)
 
@@ -154,7 +158,7 @@ def _support(turn: Turn, index: int, judged: Judged) -> None:
             continue
         judge = Identity(seat.address, seat.registered_at)
         given = scorecard.read_alone(scorecard.record_at(seat.card, index))
-        supports = is_support(given, judged.consensus, epsilon=turn.task.terms.epsilon)
+        supports = is_support(given, judged.consensus, threshold=running.threshold)
         steady = smooth(supporters.get(judge, 0), ONE if supports else 0)
         supporters[judge] = steady
         seats.append(replace(seat, dividend=seat.dividend + update.weight * steady))

@@ -32,6 +32,7 @@ class Terms:
     reward: Grain
     bond: Grain
     slots: int
+    ready: int
     epsilon: int
     band_min: int
     harm: int
@@ -137,6 +138,8 @@ class Round:
         updates: by order of commitment.
         cursor: the next step of SELECT or SETTLE.
         rung: of the ladder.
+        level: what a good update gained.
+        threshold: a score must be greater to be accepted, and to be support.
         median: of the accepted scores.
         band_total: the sum of all bands.
         gain_total: of the weighted updates.
@@ -157,6 +160,8 @@ class Round:
     updates: tuple[Update, ...] = ()
     cursor: int = 0
     rung: int = 0
+    level: int = 0
+    threshold: int = 0
     median: int = 0
     band_total: int = 0
     gain_total: int = 0
@@ -203,6 +208,7 @@ class Task:
         version: of the model, from 0.
         rounds: opened so far.
         scored: rounds that reached SELECT.
+        peak: the highest level of a round that committed a model.
         serial: phases entered so far, so that a wake-up for an earlier one is known as such.
         running: the round that is not over, if there is one.
         standings: by identity; read one at a time, never walked.
@@ -219,6 +225,7 @@ class Task:
     version: int = 0
     rounds: int = 0
     scored: int = 0
+    peak: int = 0
     serial: int = 0
     running: Round | None = None
     standings: Mapping[Identity, Standing] = field(default_factory=dict)

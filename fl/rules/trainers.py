@@ -7,7 +7,7 @@ from fl.rules.effects import Anomaly, Purpose, Reason, UpdateCommitted, UpdateRe
 from fl.rules.errors import Rule, require
 from fl.rules.limits import HASH_SIZE_BYTES, UPDATES_MAX
 from fl.rules.phase import Phase
-from fl.rules.phases import close_if_complete
+from fl.rules.phases import close_if_complete, close_if_ready
 from fl.rules.scorecard import Place, commit_update
 from fl.rules.state import Identity, Round, Update
 from fl.rules.turn import Turn
@@ -19,7 +19,8 @@ def commit(turn: Turn, call: Call, action: Commit) -> None:
     """Take a bonded commitment into the round.
 
     A full round makes room for a better reputation than its least one: new identities cost little,
-    and first come, first served would let a hundred of them keep everybody out.
+    and first come, first served would let a hundred of them keep everybody out. A task that sets
+    `ready` does without: its rounds go on with so many updates, and are never full.
     """
     running = turn.require_phase(Phase.COMMIT)
     require(len(action.commitment) == HASH_SIZE_BYTES, Rule.BAD_HASH)
@@ -42,6 +43,7 @@ def commit(turn: Turn, call: Call, action: Commit) -> None:
     else:
         index = _displace(turn, update)
     turn.effects.append(UpdateCommitted(turn.task.number, running.number, index, call.sender))
+    close_if_ready(turn)
 
 
 def reveal(turn: Turn, call: Call, action: Reveal) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import msgspec
 
 from fl.training.errors import MalformedAdapterError
+from fl.training.model_source import PACKAGE_PREFIX, module_of, split_hub_id
 
 STEPS_MAX: Final = 100_000
 UPDATES_MAX: Final = 100
@@ -110,10 +111,7 @@ def model_card(lineage: Lineage, *, labels: int) -> str:
             "A LoRA adapter, trained by several organisations that kept their texts.",
             "",
             "```python",
-            "from peft import PeftModel",
-            f"from transformers import {loader}",
-            "",
-            f"model = {loader}.from_pretrained({lineage.base_model_source!r}{option})",
+            *_loading(lineage.base_model_source, loader=loader, option=option),
             'model = PeftModel.from_pretrained(model, "this folder").eval()',
             "```",
             "",
@@ -129,6 +127,20 @@ def model_card(lineage: Lineage, *, labels: int) -> str:
             "",
         ]
     )
+
+
+def _loading(source: str, *, loader: str, option: str) -> list[str]:
+    """Return the lines of Python that load the base model without this project."""
+    imports = ["from peft import PeftModel", f"from transformers import {loader}"]
+    base, load = list[str](), f"{source!r}{option}"
+    if source.startswith(PACKAGE_PREFIX):
+        package = source.removeprefix(PACKAGE_PREFIX)
+        imports = ["from importlib.resources import files", "", *imports]
+        base = [f'base = files("{module_of(package)}") / "model"  # pip install {package}']
+        load = f"str(base){option}"
+    elif (hub_id := split_hub_id(source)) is not None and hub_id[1]:
+        load = f"{hub_id[0]!r}, revision={hub_id[1]!r}{option}"
+    return [*imports, "", *base, f"model = {loader}.from_pretrained({load})"]
 
 
 def _origin(lineage: Lineage) -> list[list[str]]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fl.jobs.local_terms import Checkpointing
+from fl.jobs.local_terms import Checkpointing, RateSchedule
 from fl.rules.update.layout import TensorLayout
 from fl.training.adapters import Adapter
 from fl.training.determinism import repeatable
@@ -26,7 +26,7 @@ from fl.training.examples.batches import Batch
 from fl.training.fixed_point import quantise
 from fl.training.flat import FlatParameters
 from fl.training.low_rank import lean_layers
-from fl.training.settings import LocalTraining
+from fl.training.settings import LocalTraining, Steps
 from fl.training.step import Stepper
 from fl.training.stream import Examples, training_batches
 
@@ -116,7 +116,8 @@ def train_local(
         lean_layers(adapter),
         torch.enable_grad(),
     ):
-        run = _Run(Stepper(adapter, _only(adapter, layout), training), hooks)
+        batches, steps = _planned(batches, training)
+        run = _Run(Stepper(adapter, _only(adapter, layout), training), hooks, falls_over=steps)
         loss_before, loss_after = run.through(batches)
         moved = adapter.read(layout).astype(np.float64) - before
         delta = quantise(moved, layout)
@@ -140,11 +141,25 @@ def _check_length(adapter: Adapter, training: LocalTraining) -> None:
         raise SettingError("max_length", training.max_length, wanted)
 
 
+def _planned(batches: Iterator[Batch], training: LocalTraining) -> tuple[Iterator[Batch], int]:
+    """Return the batches, and over how many steps the rate falls to nothing; 0: it stays."""
+    match training.schedule, training.length:
+        case RateSchedule.CONSTANT, _:
+            return batches, 0
+        case RateSchedule.LINEAR, Steps(count):
+            return batches, count
+        case _:
+            # How many steps an epoch takes is known once its texts are packed.
+            kept = list(batches)
+            return iter(kept), len(kept)
+
+
 class _Run:
     """Counts, reports and watches the loss."""
 
-    def __init__(self, stepper: Stepper, hooks: Hooks) -> None:
+    def __init__(self, stepper: Stepper, hooks: Hooks, *, falls_over: int) -> None:
         self.stepper = stepper
+        self._falls_over = falls_over
         self.step = 0
         self.tokens = 0
         self.samples = 0
@@ -158,7 +173,8 @@ class _Run:
         for batch in itertools.chain([first], batches):
             if self._hooks.should_stop():
                 raise TrainingStoppedError(step=self.step)
-            loss = self.stepper.step(batch)
+            share = 1 - self.step / self._falls_over if self._falls_over else 1.0
+            loss = self.stepper.step(batch, share=share)
             loss_before = loss if loss_before is None else loss_before
             self._count(batch, loss)
         self._report()

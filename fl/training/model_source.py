@@ -78,8 +78,8 @@ def find_model(source: str, *, access: HubAccess = HUB_MODELS) -> Path:
         folder = _in_package(source.removeprefix(PACKAGE_PREFIX))
     elif os.path.isdir(source):  # noqa: PTH112 - pathlib raises where a name is too long
         folder = Path(source)
-    elif _HUB_ID.fullmatch(source) and not source.startswith("."):
-        folder = _from_hub(source, access)
+    elif (hub_id := split_hub_id(source)) is not None:
+        folder = _from_hub(source, *hub_id, access=access)
     else:
         raise ModelNotFoundError(
             f"{source!r} is no model: give a folder, package:NAME, or a hub id like owner/name"
@@ -93,8 +93,22 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
 
 
+def module_of(package: str) -> str:
+    """Return the module of a package, which people know by its name in the index, with dashes."""
+    return package.replace("-", "_")
+
+
+def split_hub_id(source: str) -> tuple[str, str] | None:
+    """Return the name and the revision, empty for the newest, of a hub id; None if it is none."""
+    if not _HUB_ID.fullmatch(source) or source.startswith("."):
+        return None
+    name, _, revision = source.partition("@")
+    return name, revision
+
+
 def _in_package(name: str) -> Path:
-    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    module = module_of(name)
+    spec = importlib.util.find_spec(module) if module.isidentifier() else None
     for place in (spec.submodule_search_locations or []) if spec else []:
         if (Path(place) / "model" / "config.json").is_file():
             return Path(place) / "model"
@@ -103,8 +117,7 @@ def _in_package(name: str) -> Path:
     )
 
 
-def _from_hub(source: str, access: HubAccess) -> Path:
-    name, _, revision = source.partition("@")
+def _from_hub(source: str, name: str, revision: str, *, access: HubAccess) -> Path:
     fetch = functools.partial(
         snapshot_download,
         name,

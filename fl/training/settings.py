@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fl.jobs.local_terms import Checkpointing, PromptLoss
+from fl.jobs.local_terms import Checkpointing, PromptLoss, RateSchedule
 from fl.training.errors import SettingError
 
 TOKENS_MIN = 2
@@ -36,7 +36,7 @@ class FedProx:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalTraining:
-    """How to train on the examples of one trainer, with AdamW at a constant rate.
+    """How to train on the examples of one trainer, with AdamW.
 
     Attributes:
         length: when to end.
@@ -46,6 +46,7 @@ class LocalTraining:
             memory and rounding depend on it. More are made when memory does not suffice.
         seed: of the order of examples.
         gradient_norm_max: longer gradients are scaled down to it.
+        schedule: of the learning rate, from the first step to the last.
         prompt_loss: whether a language model is also trained to write the prompts.
     """
 
@@ -54,6 +55,7 @@ class LocalTraining:
     max_length: int = 128
     parts: int = 1
     learning_rate: float = 1e-3
+    schedule: RateSchedule = RateSchedule.CONSTANT
     weight_decay: float = 0.0
     gradient_norm_max: float = 1.0
     objective: FedAvg | FedProx = FedAvg()

@@ -27,22 +27,28 @@ class Stepper:
         self._adapter = adapter
         self._flat = flat
         self._norm_max = training.gradient_norm_max
+        self._rate = training.learning_rate
         objective = training.objective
         self._mu = objective.mu if isinstance(objective, FedProx) else 0.0
         self._start = flat.values.detach().clone() if self._mu else None
         self._optimizer = torch.optim.AdamW(
             [flat.values],
-            lr=training.learning_rate,
+            lr=self._rate,
             weight_decay=training.weight_decay,
             fused=True,
         )
 
-    def step(self, batch: Batch) -> Tensor:
+    def step(self, batch: Batch, *, share: float) -> Tensor:
         """Take one step, and return the mean loss before it; () float32 on the device.
+
+        Args:
+            batch: what to learn from.
+            share: of the learning rate; 0 to 1.
 
         Raises:
             OutOfMemoryError: not even one row fits into memory; nothing was changed.
         """
+        self._optimizer.param_groups[0]["lr"] = self._rate * share
         loss = self._in_parts(batch)
         if self._start is not None:
             self._flat.gradient.add_(self._flat.values.detach() - self._start, alpha=self._mu)

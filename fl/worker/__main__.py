@@ -2,8 +2,8 @@
 
 import sys
 
-from fl.worker.entry import serve
+from fl.worker.entry import leave, serve
 from fl.worker.workshop import Workshop
 
 if __name__ == "__main__":
-    sys.exit(serve(Workshop, sys.argv[1:]))
+    leave(serve(Workshop, sys.argv[1:]))

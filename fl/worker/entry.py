@@ -1,7 +1,7 @@
 """Turn this process into a worker: read the command line, bound the memory, answer the client.
 
 Another program of this project that is to be started in place of `fl.worker`, such as an attacker
-in a test network, calls `serve` with a workshop of its own.
+in a test network, calls `serve` with a workshop of its own, and leaves by `leave`.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import stat
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from fl.worker.channel import Channel
 from fl.worker.loop import EXIT_REFUSED, Craft, WorkerLoop
@@ -23,7 +23,7 @@ _NVIDIA_DRIVER: Final = Path("/dev/nvidiactl")
 
 
 def serve(make_craft: Callable[[Machine], Craft], arguments: Sequence[str]) -> int:
-    """Do jobs until the client says stop; return the exit status.
+    """Do jobs until the client says stop; return the exit status, for `leave`.
 
     The status is 0 after a stop, and EXIT_REFUSED, with a line on stderr, if the command line is
     wrong or the client is not understood. The process ends at once when the client is gone.
@@ -44,6 +44,17 @@ def serve(make_craft: Callable[[Machine], Craft], arguments: Sequence[str]) -> i
             Channel(connected), make_craft(machine), clock=MachineClock(), abandon=os._exit
         )
         return loop.run()
+
+
+def leave(status: int) -> NoReturn:
+    """End the process as it stands; what was answered lies on the disk already.
+
+    Now and then a thread of torch outlives the orderly end of Python, and its C++ runtime then
+    aborts the process: "terminate called without an active exception".
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -23,6 +23,7 @@ from fl.training.scoring.terms import ScoringTerms
 from fl.worker.blobs import read_accepted
 from fl.worker.desk import Desk
 from fl.worker.examples import read_panel
+from fl.worker.kept_losses import KeptLosses, ground_of
 from fl.worker.shelf import ModelShelf, expectation_of
 from fl.worker.shortage import is_shortage
 
@@ -58,8 +59,13 @@ def score(job: ScoreJob, desk: Desk, *, shelf: ModelShelf) -> ScoreResult:
     return ScoreResult(votes=tuple(map(_vote_of, found)))
 
 
-def evaluate(job: EvaluateJob, desk: Desk, *, shelf: ModelShelf) -> EvaluateResult:
-    """Say how a candidate changes every measure of the guard."""
+def evaluate(
+    job: EvaluateJob, desk: Desk, *, shelf: ModelShelf, kept: KeptLosses
+) -> EvaluateResult:
+    """Say how a candidate changes every measure of the guard.
+
+    Where W_t was the candidate of the last round its losses are kept, and not measured again.
+    """
     with shelf.adapted(_in_full(job.subject), desk) as adapter:
         desk.report(Stage.READING, note=job.panel.examples.spec)
         panel: Panel = read_panel(job.panel, loaded=adapter.loaded)
@@ -69,7 +75,13 @@ def evaluate(job: EvaluateJob, desk: Desk, *, shelf: ModelShelf) -> EvaluateResu
 
         def attempt(limits: Limits) -> Changes:
             scorer = Scorer(adapter, panel, layout=expected.layout, updates=0, limits=limits)
-            return scorer.guard(current, candidate)
+            ground = ground_of(
+                adapter.loaded, job.subject.adapter, panel, memory_bytes=limits.memory_bytes
+            )
+            return scorer.compare(
+                kept.of(current, ground=ground, measure=scorer.measure),
+                kept.of(candidate, ground=ground, measure=scorer.measure),
+            )
 
         found = within_memory(attempt, desk, device=adapter.device)
     return EvaluateResult(rises=_rises_of(found))
@@ -115,7 +127,7 @@ def _in_full(subject: AdaptedModel) -> AdaptedModel:
 
 def _vote_of(found: Score) -> Vote:
     return Vote(
-        alone=found.alone,
+        quality=found.quality,
         left_out=found.left_out,
         error=found.error,
         rises=_rises_of(found.changes),

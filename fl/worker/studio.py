@@ -8,6 +8,7 @@ from fl.jobs.work import EvaluateJob, PrepareJob, ScoreJob, TrainJob
 from fl.training.errors import TrainingStoppedError
 from fl.training.scoring.errors import ScoringStoppedError
 from fl.worker.desk import Desk
+from fl.worker.kept_losses import KeptLosses
 from fl.worker.machine import Machine
 from fl.worker.scoring import evaluate, score
 from fl.worker.shelf import ModelShelf
@@ -19,10 +20,11 @@ StudioJob = PrepareJob | TrainJob | ScoreJob | EvaluateJob
 
 
 class Studio:
-    """Keeps the loaded base model between jobs."""
+    """Keeps the loaded base model between jobs, and what was measured for the guard."""
 
     def __init__(self, machine: Machine) -> None:
         self._shelf = ModelShelf(machine)
+        self._kept = KeptLosses()
 
     def perform(self, job: StudioJob, desk: Desk) -> AnyResult:
         """Do one job.
@@ -52,7 +54,7 @@ class Studio:
             case ScoreJob():
                 return score(job, desk, shelf=self._shelf)
             case EvaluateJob():
-                return evaluate(job, desk, shelf=self._shelf)
+                return evaluate(job, desk, shelf=self._shelf, kept=self._kept)
             case _:
                 assert_never(job)
 

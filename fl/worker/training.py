@@ -18,6 +18,7 @@ from fl.worker.shelf import ModelShelf, expectation_of
 
 MICRO = 1_000_000
 MICRONATS_MAX = 2**63 - 1
+RATE_MIN = 1 / NANO
 
 
 def prepare(job: PrepareJob, desk: Desk, *, shelf: ModelShelf) -> PrepareResult:
@@ -44,7 +45,7 @@ def train(job: TrainJob, desk: Desk, *, shelf: ModelShelf) -> TrainResult:
         run = train_local(
             adapter,
             examples,
-            training_of(job.terms),
+            training_of(job.terms, round_number=job.round),
             round_number=job.round,
             hooks=_hooks(desk, job.terms),
         )
@@ -64,14 +65,17 @@ def train(job: TrainJob, desk: Desk, *, shelf: ModelShelf) -> TrainResult:
     )
 
 
-def training_of(terms: LocalTerms) -> LocalTraining:
-    """Return the settings of a run from their wire form."""
+def training_of(terms: LocalTerms, *, round_number: int) -> LocalTraining:
+    """Return the settings of a run in a round, from their wire form."""
+    kept = (terms.rate_kept_percent / 100) ** round_number
     return LocalTraining(
         length=(Steps if terms.unit is Unit.STEPS else Epochs)(terms.length),
         batch_size=terms.batch_size,
         max_length=terms.max_length,
         parts=terms.parts,
-        learning_rate=terms.learning_rate_nano / NANO,
+        # A rate of nothing would be refused, and after very many rounds there is no other.
+        learning_rate=max(RATE_MIN, terms.learning_rate_nano / NANO * kept),
+        schedule=terms.schedule,
         weight_decay=terms.weight_decay_nano / NANO,
         gradient_norm_max=terms.gradient_norm_max_nano / NANO,
         objective=FedProx(terms.prox_nano / NANO) if terms.prox_nano else FedAvg(),

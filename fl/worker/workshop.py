@@ -1,9 +1,13 @@
 """Do any job of this project; torch is loaded by the first one that needs it."""
 
-from typing import TYPE_CHECKING, assert_never
+import contextlib
+import importlib
+import threading
+from typing import TYPE_CHECKING, Final, assert_never
 
 from fl.jobs.errors import FailureCode, JobFailedError
-from fl.jobs.results import AnyResult
+from fl.jobs.progress import Stage
+from fl.jobs.results import AnyResult, WarmResult
 from fl.jobs.work import (
     AggregateJob,
     AnyJob,
@@ -12,6 +16,7 @@ from fl.jobs.work import (
     PrepareJob,
     ScoreJob,
     TrainJob,
+    WarmJob,
 )
 from fl.worker.aggregation import make_next_model
 from fl.worker.desk import Desk
@@ -20,6 +25,10 @@ from fl.worker.machine import Machine
 
 if TYPE_CHECKING:
     from fl.worker.studio import Studio
+
+LOOK_S: Final = 0.05
+_WITH_TORCH: Final = ("fl.worker.studio", "fl.training.weights", "fl.training.insertion")
+"""What the first job of training or scoring would load, seven seconds of a core in all."""
 
 
 class Workshop:
@@ -43,8 +52,21 @@ class Workshop:
                 return make_next_model(job, desk, threads=self._machine.threads)
             case PrepareJob() | TrainJob() | ScoreJob() | EvaluateJob():
                 return self._opened_studio().perform(job, desk)
+            case WarmJob():
+                return self._warmed(desk)
             case _:
                 assert_never(job)
+
+    def _warmed(self, desk: Desk) -> WarmResult:
+        """Load what takes seconds, in a thread, for loading cannot hear a cancellation."""
+        desk.report(Stage.LOADING, note="torch")
+        loading = threading.Thread(target=_load, name="loading", daemon=True)
+        loading.start()
+        while loading.is_alive():
+            loading.join(LOOK_S)
+            desk.check()
+        self._opened_studio()
+        return WarmResult()
 
     def _opened_studio(self) -> "Studio":
         if self._studio is None:
@@ -55,3 +77,10 @@ class Workshop:
                 raise JobFailedError(FailureCode.NO_TORCH, text) from error
             self._studio = Studio(self._machine)
         return self._studio
+
+
+def _load() -> None:
+    # Without torch it is the next line that says so, as for every other job.
+    with contextlib.suppress(ImportError):
+        for module in _WITH_TORCH:
+            importlib.import_module(module)

@@ -10,11 +10,12 @@ at once, and the checkpoint is signed only after they are on disk.
 
 import enum
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
 from consensus.commit import CommittedSubDag
-from node.execution.epochs import EpochRecord, forget_epoch, has_epoch, write_epoch
+from node.execution.epochs import forget_epoch, has_epoch, opening_record, write_epoch
 from node.execution.evidence import punish_twins
 from node.execution.facts import CommitFacts
 from node.execution.library import Library
@@ -80,6 +81,10 @@ class Closing(enum.Enum):
 
     FORCED = "forced"
     """Consensus closed the epoch with this commit because operators agreed on it."""
+
+
+HEARTBEAT_MS: Final = 2_000
+"""The first commit in each such span of the chain's time gets a checkpoint, whatever it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,11 +181,8 @@ def _open_epoch(
     """Store what evidence about this epoch will be judged by, at its first commit."""
     if has_epoch(overlay, facts.epoch):
         return
-    starts_at_ms = chain.epoch_started_ms
-    record = EpochRecord(
-        starts_at_ms=starts_at_ms,
-        closes_at_ms=TimestampMs(starts_at_ms + facts.parameters.epoch_duration_ms),
-        previous=commit.last_checkpoint if facts.epoch else NO_ROOT,
+    record = opening_record(
+        chain, parameters=facts.parameters, last_checkpoint=commit.last_checkpoint
     )
     write_epoch(overlay, facts.epoch, record)
 
@@ -235,7 +237,9 @@ def _draft(
     members: Members | None,
 ) -> Checkpoint | None:
     # An idle chain commits several times a second; signatures for nothing would be its only load.
-    if not receipts and members is None:
+    # But time is news as well: who follows certificates would send what has long expired.
+    is_heartbeat = facts.time_ms // HEARTBEAT_MS > chain.time_ms // HEARTBEAT_MS
+    if not (receipts or is_heartbeat) and members is None:
         return None
     return Checkpoint(
         chain_id=facts.chain_id,

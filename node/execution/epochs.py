@@ -4,16 +4,23 @@ from typing import Final
 
 import msgspec
 
-from consensus.committee import Authority, Committee, EpochContext, EpochSpan
+from consensus.committee import (
+    FIRST_EPOCH_PREVIOUS,
+    Authority,
+    Committee,
+    EpochContext,
+    EpochSpan,
+)
 from consensus.parameters import Parameters
 from node.execution.errors import ForeignEvidenceError
+from node.ledger.chain import ChainRecord
 from node.ledger.keyspace import Room
 from node.ledger.overlay import Overlay, StateReader
 from node.ledger.parameters import LedgerParameters
 from node.ledger.staking.records import Members
 from node.ledger.wire import DigestField, TimeField
 from primitives.codec import Codec
-from primitives.ids import ChainId, Epoch, TimestampMs
+from primitives.ids import ChainId, Digest, Epoch, TimestampMs
 
 
 class EpochRecord(
@@ -32,6 +39,26 @@ class EpochRecord(
 
 _EPOCH: Final = Room.CHAIN + b"epoch"
 _EPOCH_CODEC: Final = Codec(EpochRecord, size_bytes_max=64)
+
+
+def opening_record(
+    chain: ChainRecord, *, parameters: LedgerParameters, last_checkpoint: Digest
+) -> EpochRecord:
+    """Return the facts of an epoch that has had no commit yet.
+
+    What its first commit stores and what consensus starts it with must be the same.
+
+    Args:
+        chain: before the first commit of the epoch.
+        parameters: of the chain.
+        last_checkpoint: digest of the last one, that of the end of the epoch before.
+    """
+    starts_at_ms = chain.epoch_started_ms
+    return EpochRecord(
+        starts_at_ms=starts_at_ms,
+        closes_at_ms=TimestampMs(starts_at_ms + parameters.epoch_duration_ms),
+        previous=last_checkpoint if chain.epoch else FIRST_EPOCH_PREVIOUS,
+    )
 
 
 def write_epoch(overlay: Overlay, epoch: Epoch, record: EpochRecord) -> None:

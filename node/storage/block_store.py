@@ -273,6 +273,24 @@ def drop_epoch(
         writer.write(batch)
 
 
+def delete_epochs(
+    snapshot: Snapshot, batch: WriteBatch, *, kept_from: Epoch, records_max: int
+) -> int:
+    """Delete what is stored of epochs below one, the oldest first; return how many records.
+
+    For who deletes a little with each of its own writes, instead of all at once.
+    """
+    deleted = 0
+    for table in DROPPED_TABLES:
+        for key in snapshot.scan_keys(table):
+            epoch = key[0] if isinstance(key, tuple) else key
+            if epoch >= kept_from or deleted >= records_max:
+                break
+            batch.delete(table, key)
+            deleted += 1
+    return deleted
+
+
 def _deletions(environment: Environment, epoch: Epoch, records_max: int) -> WriteBatch:
     """Return the next step: the first records of the epoch that are still there."""
     batch = WriteBatch()

@@ -42,6 +42,7 @@ from node.storage.errors import (
 from node.storage.gate import Gate
 from node.storage.lock_file import LockFile
 from node.storage.migration import bring_up_to_date
+from node.storage.residence import MAP_CHANGES
 from node.storage.schema import Schema
 from node.storage.stamp import STAMP_KEY, STAMPS, Identity, Stamp
 from node.storage.transaction import Handles, Snapshot, damaged
@@ -212,7 +213,8 @@ class Environment:
         if not self._is_closed:
             self._is_closed = True
             if self._owner == os.getpid():
-                self._lmdb.close()
+                with MAP_CHANGES:
+                    self._lmdb.close()
             self._mark.close()
             self._lock.release()
 
@@ -268,7 +270,8 @@ class Environment:
             return False
         with self._gate.alone(timeout_seconds=timeout_seconds) as is_alone:
             if is_alone:
-                self._lmdb.set_mapsize(larger)
+                with MAP_CHANGES:
+                    self._lmdb.set_mapsize(larger)
             return is_alone
 
     def _full(self) -> DatabaseFullError:

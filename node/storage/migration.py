@@ -10,6 +10,7 @@ import lmdb
 import msgspec
 
 from node.storage.errors import DamagedDatabaseError, DatabaseFullError
+from node.storage.residence import MAP_CHANGES
 from node.storage.schema import Schema
 from node.storage.stamp import STAMP_KEY, STAMPS, Identity, Stamp, check_stamp, first_stamp
 from node.storage.table import AnyTable
@@ -117,6 +118,7 @@ def _take_step(
             if map_bytes >= map_bytes_max:
                 reason = "a migration needs more"
                 raise DatabaseFullError(path=path, size_bytes=map_bytes, reason=reason) from error
-            opened.set_mapsize(min(2 * map_bytes, map_bytes_max))
+            with MAP_CHANGES:
+                opened.set_mapsize(min(2 * map_bytes, map_bytes_max))
         else:
             return stamp

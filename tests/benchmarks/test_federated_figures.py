@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.federated import __main__ as federated
-from benchmarks.federated.answers import confusion, macro, metrics_of
+from benchmarks.federated.answers import metrics_of
 from benchmarks.federated.field import lay_out, open_texts
 from benchmarks.federated.options import QUICK, options_of, settings_of
 from benchmarks.federated.products import Averaging, relative_errors
@@ -17,6 +17,7 @@ from benchmarks.federated.settings import Answers, Arm, Division, Record, Settin
 from benchmarks.federated.statistics import differences_to
 from fl.jobs.subject import ModelKind
 from fl.rules.update.layout import TensorLayout, TensorSpec
+from fl.training.replies import confusion, macro
 
 DRAWS = 100
 LAYOUT = TensorLayout.of(

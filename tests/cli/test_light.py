@@ -39,7 +39,8 @@ def history() -> CertifiedChain:
     chain.advance(HOUR_MS)
     contract = chain.contract("rounds")
     contract.note(TASK, ALICE.raw, 1, 40_000)
-    contract.add(TASK, VERSION, 9, b"parent", b"model", 7, [ALICE.raw], [5], [6])
+    contributors, roots = [ALICE.raw], [bytes(32)]
+    contract.add_version(TASK, VERSION, 9, b"parent", b"model", 7, 8, contributors, roots, [5], [6])
     chain.send(Transfer(chain.account("bob"), Grain(5)))
     return chain
 

@@ -79,6 +79,12 @@ def test_sound_ledger_is_told_with_its_tables_height_root_and_supply(folder: Pat
     assert re.fullmatch(r"sound: height 3, state root [0-9a-f]{64}, supply \d+, staked \d+", last)
 
 
+def test_folder_of_a_node_stands_for_its_ledger(folder: Path) -> None:
+    result = _doctor(folder.parent, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["folder"] == str(folder)
+
+
 def test_sound_ledger_as_json_is_one_object(folder: Path) -> None:
     result = _doctor(folder, "--json")
     assert result.exit_code == 0, result.output

@@ -30,10 +30,16 @@ def due(
     last_ms: int = 0,
     is_late: bool = False,
     can_serve: bool = False,
+    delay_ms: int = TUNING.min_round_delay_ms,
 ) -> int:
     """Return when round 5 is due."""
     return pacemaker.due_ms(
-        Round(5), now_ms=now_ms, last_proposal_ms=last_ms, is_late=is_late, can_serve=can_serve
+        Round(5),
+        now_ms=now_ms,
+        last_proposal_ms=last_ms,
+        is_late=is_late,
+        can_serve=can_serve,
+        delay_ms=delay_ms,
     )
 
 
@@ -41,7 +47,7 @@ def arrive(pacemaker: Pacemaker, author: int, *delays_ms: int) -> None:
     """Let the leader blocks of an author come so long after readiness."""
     for delay_ms in delays_ms:
         pacemaker.note_clock(Round(2), now_ms=0)
-        pacemaker.note_leader(Round(1), AuthorityIndex(author), now_ms=delay_ms)
+        pacemaker.note_leader(Round(1), AuthorityIndex(author), now_ms=delay_ms, paced_ms=0)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +79,29 @@ def test_target_is_the_next_round_that_someone_may_still_need(
 def test_block_that_can_serve_waits_for_the_least_delay_alone() -> None:
     assert due(pacemaker_of(), now_ms=1_000, last_ms=990, can_serve=True) == 1_040
     assert due(pacemaker_of(), now_ms=1_000, last_ms=0, can_serve=True) == 1_000
+
+
+def test_block_at_a_slower_pace_waits_longer() -> None:
+    assert due(pacemaker_of(), last_ms=990, can_serve=True, delay_ms=200) == 1_190
+    assert due(pacemaker_of(), last_ms=990, is_late=True, delay_ms=200) == 1_000
+
+
+def test_leader_has_its_two_delays_after_the_wait_of_a_slower_pace() -> None:
+    assert due(pacemaker_of(), last_ms=990) == 1_000 + 2 * 250
+    assert due(pacemaker_of(), last_ms=990, delay_ms=200) == 990 + 200 + 2 * 250
+
+
+def test_arrivals_at_a_slower_pace_are_measured_from_the_end_of_the_wait() -> None:
+    pacemaker = pacemaker_of()
+    pacemaker.note_clock(Round(2), now_ms=0)
+    for author in range(4):
+        pacemaker.note_leader(Round(1), AuthorityIndex(author), now_ms=900, paced_ms=200)
+    assert pacemaker.delta_ms == 700
+    punctual = pacemaker_of()
+    punctual.note_clock(Round(2), now_ms=0)
+    for author in range(4):
+        punctual.note_leader(Round(1), AuthorityIndex(author), now_ms=190, paced_ms=200)
+    assert punctual.delta_ms == TUNING.delta_min_ms
 
 
 def test_late_block_waits_for_nothing() -> None:
@@ -180,7 +209,7 @@ def test_estimate_stays_within_its_limits() -> None:
 
 def test_leader_that_came_before_anybody_was_ready_took_no_time() -> None:
     pacemaker = pacemaker_of((1,))
-    pacemaker.note_leader(Round(7), AuthorityIndex(0), now_ms=5_000)
+    pacemaker.note_leader(Round(7), AuthorityIndex(0), now_ms=5_000, paced_ms=0)
     assert pacemaker.delta_ms == 50
 
 

@@ -9,6 +9,7 @@ from consensus.events import (
     Broadcast,
     Effect,
     Origin,
+    PayloadSubmitted,
     SetTimer,
     Timer,
     TimerFired,
@@ -97,6 +98,46 @@ def test_no_more_than_one_block_is_made_in_the_least_delay() -> None:
         times = list(seat.proposed_ms.values())
         assert len(times) > 10
         assert all(later - earlier >= 300 for earlier, later in pairwise(times))
+
+
+def test_chain_without_payload_goes_slowly_and_wakes_for_the_first_item() -> None:
+    tuning = Tuning(min_round_delay_ms=0, idle_round_delay_ms=200)
+    network = Network(CONTEXT, tuning=tuning, latency_ms=10)
+    network.run(4_000)
+    for seat in network.seats:
+        times = list(seat.proposed_ms.values())[-10:]
+        assert all(later - earlier >= 200 for earlier, later in pairwise(times))
+    assert len(network.seats[0].delivered) >= 14
+
+    start_ms = network.now_ms
+    network.seats[2].feed(PayloadSubmitted((b"item",)))
+    network.run(start_ms + 6 * 10)
+    for seat in network.seats:
+        blocks = [block for sub_dag in seat.delivered for block in sub_dag.blocks]
+        assert [item for block in blocks for item in block.signed.payload] == [b"item"]
+
+
+def test_rounds_are_fewer_while_they_are_full() -> None:
+    tuning = Tuning(min_round_delay_ms=0, laden_round_delay_ms=300, laden_after=6)
+    network = Network(CONTEXT, tuning=tuning, latency_ms=10)
+    network.run_until_commit(3)
+    start_ms = network.now_ms
+    items = tuple(f"item {number}".encode() for number in range(10 * 2 * 512))
+    for seat in network.seats[:2]:
+        seat.feed(PayloadSubmitted(items))
+    network.run(start_ms + 2_000)
+    for seat in network.seats:
+        times = [at_ms for at_ms in seat.proposed_ms.values() if at_ms >= start_ms + 50]
+        assert len(times) > 4
+        assert all(later - earlier >= 300 for earlier, later in pairwise(times))
+    network.run(start_ms + 12_000)
+    taken = [
+        item
+        for sub_dag in network.seats[3].delivered
+        for block in sub_dag.blocks
+        for item in block.signed.payload
+    ]
+    assert sorted(taken) == sorted(items * 2)
 
 
 @pytest.mark.parametrize("restarts", [False, True])

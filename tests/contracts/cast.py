@@ -19,7 +19,7 @@ from node.ledger.parameters import LedgerParameters
 ROUNDS = """
 class IRegistry(Interface):
     @external
-    def add(
+    def add_version(
         self,
         task: Int,
         version: Int,
@@ -27,7 +27,9 @@ class IRegistry(Interface):
         parent: Bytes,
         model: Bytes,
         clip: Int,
+        limit: Int,
         contributors: List[Address],
+        roots: List[Bytes],
         weights: List[Int],
         scores: List[Int],
     ): ...
@@ -55,7 +57,7 @@ class Rounds(Contract):
         self.disputes = disputes
 
     @external
-    def add(
+    def add_version(
         self,
         task: Int,
         version: Int,
@@ -63,12 +65,14 @@ class Rounds(Contract):
         parent: Bytes,
         model: Bytes,
         clip: Int,
+        limit: Int,
         contributors: List[Address],
+        roots: List[Bytes],
         weights: List[Int],
         scores: List[Int],
     ):
-        IRegistry(self.registry).add(
-            task, version, round, parent, model, clip, contributors, weights, scores
+        IRegistry(self.registry).add_version(
+            task, version, round, parent, model, clip, limit, contributors, roots, weights, scores
         )
 
     @external

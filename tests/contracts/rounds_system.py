@@ -209,6 +209,7 @@ class ContractSystem(RoundsSystem):
             escrow=one.escrow,
             rounds=one.rounds,
             scored=one.scored,
+            peak=one.peak,
             is_closing=one.is_closing,
             is_closed=one.is_closed,
             running=None if running is None else self._view_round(task, running),
@@ -237,6 +238,8 @@ class ContractSystem(RoundsSystem):
             weights=tuple(update.weight for update in updates),
             cursor=running.cursor,
             rung=running.rung,
+            level=running.level,
+            threshold=running.threshold,
         )
 
     def _fund(self, accounts: list[str]) -> None:

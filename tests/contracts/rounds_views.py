@@ -37,6 +37,7 @@ class TaskRecord(msgspec.Struct, frozen=True):
     escrow: int
     rounds: int
     scored: int
+    peak: int
     serial: int
     is_running: bool
     is_closing: bool
@@ -52,6 +53,8 @@ class RoundRecord(msgspec.Struct, frozen=True):
     pot: int
     cursor: int
     rung: int
+    level: int
+    threshold: int
 
 
 class UpdateRecord(msgspec.Struct, frozen=True):

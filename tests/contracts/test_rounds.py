@@ -208,6 +208,26 @@ def test_a_call_that_leaves_no_gas_for_a_wake_up_still_counts_and_anybody_goes_o
     assert stage.phase is None
 
 
+def test_a_round_that_is_ready_goes_on_at_once_and_is_woken() -> None:
+    stage = Stage(offer=Offer(slots=3, ready=2))
+    stage.must("open_round", 0, by="anyone")
+    began_ms = stage.now_ms
+    stage.commit(stage.trainers[:2])
+    assert stage.phase == Phase.REVEAL.value
+    commitment = cast.update_commitment(stage.place("trainer2"), root=cast.root_of("trainer2"))
+    late = ("commit", 0, commitment)
+    refusal = stage.refused(*late, by="trainer2", value=stage.offer.bond)
+    assert refusal == Rule.WRONG_PHASE.value
+    assert (began_ms + stage.offer.windows[1], 0, 2) in stage.system.waiting()
+    stage.reveal(stage.trainers[:2])
+    stage.attest(0b11)
+    stage.score([HONEST] * 2)
+    stage.vote()
+    stage.report()
+    stage.wait(1_000)
+    assert stage.system.view_task(0).version == 1
+
+
 def test_every_rule_is_refused_in_the_words_of_the_reference() -> None:
     module = compile_contract(read_source("rounds"), filename="rounds.contract")
     words = {one.value for one in module.constants if one.type == types.STR}

@@ -32,7 +32,7 @@ def _tasks(chain: LocalChain) -> DeployedContract:
 def create(chain: LocalChain, *, sender: str = "alice") -> object:
     """Create a task in `rounds` and return its number."""
     return chain.contract("rounds").create_task(
-        *(bytes(32), bytes(32), 10**9, 10**6, 10, 5, 3, 50, 1_000, 10, WINDOWS, [0], 15),
+        *(bytes(32), bytes(32), 10**9, 10**6, 10, 0, 5, 3, 50, 1_000, 10, WINDOWS, [0], 15),
         sender=sender,
         value=ESCROW,
     )

@@ -19,12 +19,13 @@ from consensus.events import (
 )
 from devnet.inprocess.chain import Chain, NodeEpochs, genesis_ms
 from devnet.inprocess.cli import app
-from devnet.inprocess.devnet import Devnet, Settings, SystemClock
+from devnet.inprocess.devnet import Devnet, Settings
 from devnet.inprocess.logs import FileLog, MemoryLog
 from devnet.inprocess.network import ARRIVALS_MAX, MemoryNetwork
 from devnet.inprocess.record import Agreement, EpochSink, NodeRecord
 from devnet.inprocess.report import Report, percentile, render
 from devnet.inprocess.store import LoggedBlockStore, LoggedJournal
+from node.running.clock import SystemClock
 from primitives.errors import StorageError
 from primitives.ids import AuthorityIndex, CommitIndex
 from tests.conformance.block_store import (

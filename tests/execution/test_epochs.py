@@ -5,7 +5,7 @@ import pytest
 
 from consensus.committee import EpochContext
 from consensus.events import CloseEpoch, EpochCloseForced
-from node.execution.commit import Closing, CommitInput, CommitOutcome, apply_commit
+from node.execution.commit import HEARTBEAT_MS, Closing, CommitInput, CommitOutcome, apply_commit
 from node.execution.epochs import read_context
 from node.execution.errors import ForeignEvidenceError
 from node.execution.local_chain import GENESIS_TIME_MS, LocalChain
@@ -16,7 +16,7 @@ from node.ledger.committee import seats_digest
 from node.ledger.parameters import LedgerParameters, read_parameters
 from node.ledger.staking.queries import seats_of
 from node.ledger.transaction import Transfer
-from primitives.ids import CommitIndex, Epoch, Grain
+from primitives.ids import CommitIndex, Epoch, Grain, TimestampMs
 from tests.consensus.lockstep import Network
 from tests.dsl.committee import context_of as committee_context
 from tests.execution.accusations import committee_of, context_of
@@ -77,6 +77,17 @@ def test_the_checkpoint_that_closes_an_epoch_names_the_next_committee() -> None:
     assert outcome.draft is not None
     assert outcome.next_members == committee_of(chain, epoch=1)
     assert outcome.draft.next_committee == seats_digest(seats_of(committee_of(chain, epoch=1)))
+
+
+def test_idle_chain_gets_a_checkpoint_every_two_seconds_for_those_who_follow() -> None:
+    chain = LocalChain()
+    chain.commit(())
+    start_ms = chain.now_ms // HEARTBEAT_MS * HEARTBEAT_MS
+    drafts = []
+    for step_ms in (1, HEARTBEAT_MS - 1, HEARTBEAT_MS, HEARTBEAT_MS + 1, 5 * HEARTBEAT_MS):
+        chain.now_ms = TimestampMs(start_ms + HEARTBEAT_MS + step_ms)
+        drafts.append(chain.commit(()).draft)
+    assert [draft is not None for draft in drafts] == [True, False, True, False, True]
 
 
 def test_an_idle_commit_needs_no_checkpoint() -> None:

@@ -38,6 +38,7 @@ class Offer:
     reward: int = 1_000_000_000
     bond: int = 1_000_000
     slots: int = 100
+    ready: int = 0
     epsilon: int = 10
     band_min: int = 20
     harm: int = 100
@@ -55,6 +56,7 @@ class Offer:
             self.reward,
             self.bond,
             self.slots,
+            self.ready,
             self.epsilon,
             self.band_min,
             self.harm,

@@ -53,18 +53,23 @@ OFFERS = [
         guard_bounds=(0,) * 2,
         identity_percent=100,
     ),
+    Offer(reward=1_000_000_009, windows=(1_000,) * 7, slots=4, ready=2),
 ]
 OPINIONS = [
     Opinion(),
     Opinion(alone=300, left_out=-20),
-    Opinion(alone=-400, left_out=-400, norm=0),
-    Opinion(alone=2**31 - 1, left_out=-(2**31), norm=2**63 - 1),
+    Opinion(alone=-4_000, left_out=-400, norm=0),
+    Opinion(alone=2_000, left_out=-(2**31), norm=2**63 - 1),
     Opinion(cluster=0),
     Opinion(original=0),
     Opinion(verdict=MALFORMED),
     Opinion(verdict=REPLAY),
     Opinion(verdict=9, original=99, cluster=99, norm=2**64 - 1),
+    # Enough where the others give nothing, unless the task has reached a peak of 2,000.
+    Opinion(alone=20),
 ]
+# A peak that no later round can come up to: nothing is accepted ever after.
+ABSURD = Opinion(alone=2**31 - 1)
 
 TASK = st.integers(0, TASKS_MAX - 1)
 TRAINER_SET = st.lists(st.sampled_from(TRAINERS), unique=True)

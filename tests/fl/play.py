@@ -226,9 +226,9 @@ class Play:
             self.report()
         self.settle()
 
-    def whole_from_reveal(self) -> None:
+    def whole_from_reveal(self, *trainers: str) -> None:
         """Play honestly from REVEAL to the end."""
-        self.reveal(*self.trainers)
+        self.reveal(*(trainers or self.trainers))
         self.attest()
         self.score()
         self.vote()

@@ -60,6 +60,8 @@ class RoundView:
     weights: tuple[int, ...]
     cursor: int
     rung: int
+    level: int
+    threshold: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class TaskView:
     escrow: int
     rounds: int
     scored: int
+    peak: int
     is_closing: bool
     is_closed: bool
     running: RoundView | None
@@ -184,6 +187,7 @@ class ReferenceSystem(RoundsSystem):
             escrow=one.escrow,
             rounds=one.rounds,
             scored=one.scored,
+            peak=one.peak,
             is_closing=one.is_closing,
             is_closed=one.is_closed,
             running=None if one.running is None else _view_round(one.running),
@@ -218,4 +222,6 @@ def _view_round(running: Round) -> RoundView:
         weights=tuple(update.weight for update in running.updates),
         cursor=running.cursor,
         rung=running.rung,
+        level=running.level,
+        threshold=running.threshold,
     )

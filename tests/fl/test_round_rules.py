@@ -29,6 +29,8 @@ H = b"h" * 32
         Offer(bond=2**63),
         Offer(slots=0),
         Offer(slots=101),
+        Offer(ready=-1),
+        Offer(slots=5, ready=6),
         Offer(epsilon=-1),
         Offer(epsilon=2**31),
         Offer(band_min=0),
@@ -363,7 +365,7 @@ def test_long_settlement_is_woken_until_it_is_done() -> None:
     assert play.task.running is None
 
 
-def test_everybody_done_ends_a_phase_before_its_deadline_but_never_commit() -> None:
+def test_everybody_done_ends_a_phase_before_its_deadline_but_for_commit() -> None:
     play = Play()
     play.open()
     started = play.now_ms
@@ -373,6 +375,44 @@ def test_everybody_done_ends_a_phase_before_its_deadline_but_never_commit() -> N
     play.whole_from_reveal()
     assert play.outcome() == "committed"
     assert play.now_ms - started < 10_000 + 2_000
+
+
+def test_round_with_as_many_updates_as_its_task_asks_for_goes_on_at_once() -> None:
+    play = Play(offer=Offer(slots=3, ready=2))
+    play.open()
+    started = play.now_ms
+    play.commit("trainer2", "trainer0")
+    assert play.phase is Phase.REVEAL
+    assert play.now_ms == started
+    commitment = play.commitment("trainer1")
+    refusal = play.refused("commit", (0, commitment), by="trainer1", value=BOND)
+    assert refusal == Rule.WRONG_PHASE.value
+    play.whole_from_reveal("trainer2", "trainer0")
+    assert play.outcome() == "committed"
+    assert play.now_ms - started < 2_000
+
+
+def test_round_that_is_not_ready_by_the_deadline_goes_on_with_what_it_has() -> None:
+    play = Play(offer=Offer(slots=3, ready=3))
+    play.open()
+    play.commit("trainer0", "trainer1")
+    play.wait(play.offer.windows[0] - 1)
+    assert play.phases() == [Phase.COMMIT]
+    play.wait(1)
+    assert play.phase is Phase.REVEAL
+
+
+def test_better_reputation_displaces_nobody_once_the_round_is_ready() -> None:
+    play = Play(offer=Offer(slots=2, ready=2), rounds=4)
+    play.open()
+    play.commit("trainer0", "trainer1")
+    play.whole_from_reveal("trainer0", "trainer1")
+    assert play.standing("trainer0").reputation > play.standing("trainer2").reputation
+    play.open()
+    play.commit("trainer1", "trainer2")
+    commitment = play.commitment("trainer0")
+    refusal = play.refused("commit", (0, commitment), by="trainer0", value=BOND)
+    assert refusal == Rule.WRONG_PHASE.value
 
 
 def test_two_tasks_do_not_touch_each_other() -> None:

@@ -64,7 +64,7 @@ def test_band_is_never_less_than_its_minimum() -> None:
 def test_support_is_a_score_above_the_threshold_within_reason(
     score: int, consensus: Consensus, *, expected: bool
 ) -> None:
-    assert is_support(score, consensus, epsilon=10) is expected
+    assert is_support(score, consensus, threshold=10) is expected
 
 
 @given(st.lists(SCORES, min_size=3, max_size=20), st.lists(SCORES, max_size=19))

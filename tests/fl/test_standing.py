@@ -29,13 +29,13 @@ FAR_MS = TimestampMs(10**15)
     [(10, 30_720), (11, 32_768), (49, 32_768), (50, 34_816), (-(2**31), 30_720)],
 )
 def test_quality_moves_reputation_by_a_sixteenth(score: int, expected: int) -> None:
-    assert after_quality(ONE // 2, score=score, epsilon=10, median=50) == expected
+    assert after_quality(ONE // 2, score=score, threshold=10, median=50) == expected
 
 
 @given(st.integers(0, ONE), st.lists(st.sampled_from([0, 20, 99]), max_size=50))
 def test_reputation_stays_between_zero_and_one(reputation: int, scores: list[int]) -> None:
     for score in scores:
-        reputation = after_quality(reputation, score=score, epsilon=10, median=50)
+        reputation = after_quality(reputation, score=score, threshold=10, median=50)
         assert 0 <= reputation <= ONE
 
 
@@ -71,9 +71,9 @@ def test_reputation_changes_weight_by_four_at_most() -> None:
 
 @pytest.mark.parametrize(
     ("score", "band", "expected"),
-    [(-101, 20, True), (-100, 20, False), (-101, 101, False), (-102, 101, True), (500, 20, False)],
+    [(-120, 20, False), (-121, 20, True), (-201, 101, False), (-202, 101, True), (500, 20, False)],
 )
-def test_harm_is_beyond_the_threshold_and_beyond_the_band(
+def test_harm_is_beyond_its_bound_with_all_of_the_band(
     score: int, band: int, *, expected: bool
 ) -> None:
     assert is_harm(score, band=band, harm=100) is expected

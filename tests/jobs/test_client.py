@@ -200,6 +200,14 @@ async def test_death_is_told_with_status_and_last_words() -> None:
             await client.run(order("crash:7"), terms=IN_A_MINUTE)
 
 
+@pytest.mark.asyncio
+async def test_abort_is_told_with_its_cause_and_not_with_the_trace_below() -> None:
+    words = "SIGABRT with the words .terminate called.*; Fatal Python error: Aborted"
+    async with client_of(patience=QUICK) as client:
+        with pytest.raises(JobFailedError, match=words):
+            await client.run(order("abort"), terms=IN_A_MINUTE)
+
+
 @pytest.mark.parametrize(
     ("rude", "reason"),
     [

@@ -11,7 +11,7 @@ from typing_extensions import override
 ROOT = Path(__file__).parents[2]
 ROOMS = ("primitives", "consensus", "p2p", "fl", "node", "devnet", "cli", "benchmarks")
 # Written by tools and ignored by git, as are the folders whose name starts with a dot.
-GENERATED = frozenset({"__pycache__", "build", "dist", "node_modules"})
+GENERATED = frozenset({"__pycache__", "build", "devnet-network", "dist", "node_modules"})
 
 
 @dataclass(frozen=True, slots=True)

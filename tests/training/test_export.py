@@ -16,7 +16,14 @@ from fl.jobs.subject import LoraLayout, ModelKind, Scaling
 from fl.training.adapters import Adapter, AdapterSpec, attach, detach
 from fl.training.errors import AdapterError, MalformedAdapterError
 from fl.training.export import export_adapter, import_adapter, read_folder_lineage
-from fl.training.lineage import Lineage, LineageStep, UsedUpdate, read_lineage, write_lineage
+from fl.training.lineage import (
+    Lineage,
+    LineageStep,
+    UsedUpdate,
+    model_card,
+    read_lineage,
+    write_lineage,
+)
 from fl.training.local import train_local
 from fl.training.models import LoadedModel, load_model
 from fl.training.settings import LocalTraining, Steps
@@ -155,6 +162,40 @@ def test_a_lineage_cannot_break_its_card(llama: LoadedModel, tmp_path: Path) -> 
         with pytest.raises(MalformedAdapterError, match=r"the lineage: .*\$\.title"):
             export_adapter(tmp_path, adapter, bad)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+def test_code_of_a_card_loads_the_model_without_this_project(
+    bert_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(bert_folder, tmp_path / "some_base" / "model")
+    (tmp_path / "some_base" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    source = "package:some-base"
+    adapter = moved(load_model(source, kind=ModelKind.CLASSIFICATION, labels=3))
+    lineage = msgspec.structs.replace(LINEAGE, base_model_source=source)
+    export_adapter(tmp_path / "exported", adapter, lineage)
+    card = (tmp_path / "exported" / "README.md").read_text()
+    code = card.split("```python\n")[1].split("```")[0]
+    scope: dict[str, object] = {}
+    exec(code.replace("this folder", str(tmp_path / "exported")), scope)  # noqa: S102
+    model = scope["model"]
+    assert isinstance(model, PeftModel)
+    with torch.no_grad():
+        assert torch.equal(model(input_ids=TOKENS).logits, logits_of(adapter))
+
+
+@pytest.mark.parametrize(
+    ("source", "loaded"),
+    [
+        ("owner/name", "from_pretrained('owner/name')"),
+        ("owner/name@1f2e", "from_pretrained('owner/name', revision='1f2e')"),
+        ("/models/one@two", "from_pretrained('/models/one@two')"),
+    ],
+)
+def test_card_names_a_base_model_as_transformers_takes_it(source: str, loaded: str) -> None:
+    lineage = msgspec.structs.replace(LINEAGE, base_model_source=source)
+    assert f"model = AutoModelForCausalLM.{loaded}\n" in model_card(lineage, labels=0)
 
 
 def test_a_card_without_rounds_says_none(bert: LoadedModel, tmp_path: Path) -> None:

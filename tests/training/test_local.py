@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fl.jobs.local_terms import Checkpointing
+from fl.jobs.local_terms import Checkpointing, RateSchedule
 from fl.jobs.subject import LoraLayout
 from fl.rules.update.parts import Part, part_of
 from fl.training.adapters import Adapter, AdapterSpec, attach
@@ -63,6 +63,28 @@ def test_a_seed_gives_the_same_bytes_again(fixture: str, request: pytest.Fixture
     deltas = [result.delta.tobytes() for result in results]
     assert deltas[0] == deltas[1] != deltas[2]
     assert results[0].loss_after == results[1].loss_after
+
+
+@pytest.mark.parametrize("length", [Steps(4), Epochs(2)])
+def test_a_rate_that_falls_to_nothing_moves_less_and_settles(
+    bert: LoadedModel, length: Steps | Epochs
+) -> None:
+    """Of n equal strides a falling rate leaves (n + 1) / 2, and the last is an n-th of one."""
+    runs = {
+        schedule: train(bert, dataclasses.replace(BRIEF, length=length, schedule=schedule))
+        for schedule in RateSchedule
+    }
+    falling, constant = runs[RateSchedule.LINEAR], runs[RateSchedule.CONSTANT]
+    assert falling.steps == constant.steps > 2
+    ratio = np.abs(falling.delta).sum() / np.abs(constant.delta).sum()
+    assert ratio == pytest.approx((falling.steps + 1) / (2 * falling.steps), abs=0.15)
+
+
+@pytest.mark.parametrize("schedule", RateSchedule)
+def test_the_first_step_has_the_whole_rate(bert: LoadedModel, schedule: RateSchedule) -> None:
+    one = dataclasses.replace(BRIEF, length=Steps(1))
+    first = train(bert, dataclasses.replace(one, schedule=schedule))
+    assert first.delta.tobytes() == train(bert, one).delta.tobytes()
 
 
 @pytest.mark.parametrize("round_number", [0, 1])

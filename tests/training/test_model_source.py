@@ -30,6 +30,7 @@ def test_a_package_holds_its_model_in_a_folder(
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     assert find_model("package:small_model_package") == package / "model"
+    assert find_model("package:small-model-package") == package / "model"
 
 
 @pytest.mark.parametrize("name", ["no_such_package_here", "not an identifier", "", "json"])

@@ -10,6 +10,7 @@ import pytest
 
 from fl.jobs.bounds import StoredBlob
 from fl.jobs.errors import JobFailedError
+from fl.jobs.work import NOBODY, Earlier
 from fl.rules.scorecard import MALFORMED, REPLAY, VALID
 from fl.rules.update.blob import encode_update
 from fl.rules.update.header import Width
@@ -61,32 +62,37 @@ def test_cancelled_inspection_ends(tmp_path: Path) -> None:
         inspect(inspect_job(*store(tmp_path, np.ones(32, np.int32))), desk, threads=1)
 
 
-def test_earlier_updates_are_given_for_every_update_or_for_none(tmp_path: Path) -> None:
-    blobs = store(tmp_path, *vectors(2))
-    job = msgspec.structs.replace(inspect_job(*blobs), own=((),))
-    with pytest.raises(WrongJobError, match="earlier updates of 1 trainers, not 2"):
-        inspect(job, quiet_desk(), threads=1)
-
-
 def test_earlier_update_of_another_layout_is_named(tmp_path: Path) -> None:
     (blob,) = store(tmp_path, *vectors(1))
     other = write_blob(b"no blob", folder=tmp_path)
-    job = msgspec.structs.replace(inspect_job(blob), own=((other,),))
+    job = msgspec.structs.replace(inspect_job(blob), earlier=(Earlier(other, NOBODY),))
     with pytest.raises(WrongJobError, match=other.path):
         inspect(job, quiet_desk(), threads=1)
 
 
-def test_update_near_an_earlier_one_of_its_trainer_is_a_replay(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [NOBODY, 0, 2, 3])
+def test_update_near_an_earlier_one_of_anybody_is_a_replay(tmp_path: Path, place: int) -> None:
     first, second, third, old = vectors(4)
+    malformed = write_blob(b"no blob", folder=tmp_path)
     blobs = store(tmp_path, first, old + 3, second)
-    own = (store(tmp_path, third), store(tmp_path, third, old), ())
-    job = msgspec.structs.replace(inspect_job(*blobs), own=own)
+    earlier = tuple(Earlier(blob, place) for blob in store(tmp_path, third, old))
+    job = msgspec.structs.replace(inspect_job(malformed, *blobs), earlier=earlier)
     result = inspect(job, quiet_desk(), threads=2)
-    assert [one.verdict for one in result.facts] == [VALID, REPLAY, VALID]
+    assert [one.verdict for one in result.facts] == [MALFORMED, VALID, REPLAY, VALID]
 
 
-def test_memory_holds_the_earlier_updates_of_one_trainer_at_a_time(tmp_path: Path) -> None:
-    trainers, earlier = 6, 8
+def test_only_the_own_earlier_update_may_come_again_at_another_length(tmp_path: Path) -> None:
+    first, old = vectors(2)
+    (earlier,) = store(tmp_path, old)
+    job = inspect_job(*store(tmp_path, first, 2 * old))
+    for place, verdict in ((1, VALID), (0, REPLAY), (NOBODY, REPLAY)):
+        asked = msgspec.structs.replace(job, earlier=(Earlier(earlier, place),))
+        facts = inspect(asked, quiet_desk(), threads=1).facts
+        assert [one.verdict for one in facts] == [VALID, verdict]
+
+
+def test_memory_holds_one_earlier_update_at_a_time(tmp_path: Path) -> None:
+    trainers, earlier = 6, 16
     layout = TensorLayout.of([TensorSpec("head", (512, 256))])
     wanted = dataclasses.replace(expected(), layout=layout)
     dice = np.random.default_rng(3)
@@ -99,7 +105,7 @@ def test_memory_holds_the_earlier_updates_of_one_trainer_at_a_time(tmp_path: Pat
     job = msgspec.structs.replace(
         inspect_job(*(stored() for _ in range(trainers))),
         layout=layout,
-        own=tuple(tuple(stored() for _ in range(earlier)) for _ in range(trainers)),
+        earlier=tuple(Earlier(stored(), place % trainers) for place in range(earlier)),
     )
     tracemalloc.start()
     try:
@@ -108,7 +114,7 @@ def test_memory_holds_the_earlier_updates_of_one_trainer_at_a_time(tmp_path: Pat
     finally:
         tracemalloc.stop()
     # Beside the vectors there are the spans of products, which do not grow with the layout.
-    assert peak_bytes < (trainers + 2 * earlier) * 4 * layout.size
+    assert peak_bytes < (trainers + earlier // 2) * 4 * layout.size
 
 
 def test_layout_that_is_not_canonical_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -14,6 +15,15 @@ from tests.jobs.clients import IN_A_MINUTE, REAL, client_of, is_running
 from tests.jobs.orders import a_blob
 from tests.worker.places import prepare_job
 from tests.worker.vectors import aggregate_job, inspect_job, store, vectors
+
+_TRAPPED: Final = """
+import atexit, os, sys
+from fl.worker.entry import leave
+
+atexit.register(os.abort)
+sys.stdout.write("last words")
+leave(3)
+"""
 
 
 def _mapped(pid: int) -> str:
@@ -52,6 +62,13 @@ async def test_worker_without_torch_refuses_to_train_and_goes_on_aggregating(
             await client.run(prepare_job(tmp_path), terms=IN_A_MINUTE)
         assert failure.value.reason is FailureCode.NO_TORCH
         assert (await client.run(aggregate, terms=IN_A_MINUTE)).norm > 0
+
+
+def test_worker_leaves_without_taking_python_down() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _TRAPPED], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (3, "last words")
 
 
 @pytest.mark.asyncio

@@ -98,7 +98,7 @@ def test_honest_update_scores_above_none_and_its_opposite_below(
     result = workshop.perform(_score_job(place, *blobs), quiet_desk(heard))
     assert isinstance(result, ScoreResult)
     honest, nothing, opposite = result.votes
-    assert honest.alone > 0 == nothing.alone > opposite.alone
+    assert honest.quality > 0 == nothing.quality > opposite.quality
     assert honest.rises.loss < 0 == nothing.rises.loss
     assert [len(honest.rises.classes), len(honest.rises.probes)] == [2, 1]
     assert heard[-1].stage is Stage.SCORING
@@ -156,7 +156,7 @@ def test_update_of_a_stack_is_worth_what_the_aggregate_takes_of_it(
         assert isinstance(result, ScoreResult)
         votes.append(result.votes)
     assert (step != update).any()
-    assert votes[0][0].alone != 0
+    assert votes[0][0].quality != 0
     assert votes[0] == votes[1]
 
 
@@ -174,7 +174,7 @@ def test_language_model_is_trained_and_scored_on_texts_that_ask_for_a_token(
     job = replace(_score_job(tmp_path, trained.update), subject=subject, panel=short)
     result = workshop.perform(job, quiet_desk())
     assert isinstance(result, ScoreResult)
-    assert result.votes[0].alone != 0
+    assert result.votes[0].quality != 0
     assert result.votes[0].rises.classes == ()
 
 

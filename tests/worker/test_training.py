@@ -169,10 +169,19 @@ def test_language_model_reads_plain_texts(tmp_path: Path) -> None:
 
 
 def test_terms_become_settings() -> None:
-    settings_of_plain = training_of(TERMS)
+    settings_of_plain = training_of(TERMS, round_number=0)
     assert settings_of_plain.length == Steps(12)
     assert settings_of_plain.objective == FedAvg()
-    assert training_of(replace(TERMS, prox_nano=10_000_000)).objective == FedProx(0.01)
+    near = training_of(replace(TERMS, prox_nano=10_000_000), round_number=0)
+    assert near.objective == FedProx(0.01)
+
+
+def test_each_round_keeps_its_part_of_the_rate() -> None:
+    terms = replace(TERMS, learning_rate_nano=8_000_000, rate_kept_percent=50)
+    rates = [training_of(terms, round_number=number).learning_rate for number in (0, 1, 3)]
+    assert rates == pytest.approx([0.008, 0.004, 0.001])
+    # However late, a rate that training takes.
+    training_of(terms, round_number=10**6).check()
 
 
 @pytest.mark.parametrize("name", ["tpu", "cuda:99", "gpu"])

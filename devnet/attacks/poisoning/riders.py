@@ -31,8 +31,8 @@ def replay(scene: Scene) -> Update:
 def copycat(scene: Scene) -> Update:
     """Send the very update of an honest trainer, each attacker that of another.
 
-    Nobody can read an update before the commitments are in, so somebody must have handed it over;
-    then the copy is committed later than the original.
+    Nobody can read an update before the commitments are in. So it is one of an earlier round, or
+    somebody handed it over; then the copy is committed later than the original.
     """
     copied: Update = scene.honest[scene.index % len(scene.honest)].copy()
     return copied

@@ -18,7 +18,7 @@ class Scene:
     Args:
         own: what honest training on its own examples gave it.
         honest: updates that it knows of honest trainers, (trainer, coordinate), at least one; in
-            the lab all of them, in a network its own where it knows no other.
+            the lab all of them, in a network those of earlier rounds, or its own without any.
         ring: what honest training gave the attackers, (attacker, coordinate), its own among them.
         past: what earlier rounds of this layout added to the model, the oldest first.
         index: its number among the attackers, from 0.

@@ -39,6 +39,19 @@ class Ring:
         places = sorted(folder.glob("*.npy"))[:RING_MAX]
         return np.stack([np.load(place, allow_pickle=False) for place in places])
 
+    def admit(self, root: str) -> None:
+        """Let liars among validators know a friend's update, by its content id in hex."""
+        if self._folder is not None:
+            friends = self._folder / "friends"
+            friends.mkdir(parents=True, exist_ok=True)
+            (friends / root).touch()
+
+    def roots(self) -> frozenset[str]:
+        """Return the content ids of all updates of friends so far."""
+        if self._folder is None or not (self._folder / "friends").is_dir():
+            return frozenset()
+        return frozenset(place.name for place in (self._folder / "friends").iterdir())
+
     def number(self, round_number: int) -> int:
         """Return the own place among the attackers of a round."""
         if self._folder is None:

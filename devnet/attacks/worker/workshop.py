@@ -9,10 +9,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from devnet.attacks.poisoning.catalogue import Attack, Poison
+from devnet.attacks.poisoning.catalogue import ATTACKS, Attack, Poison
 from devnet.attacks.poisoning.scene import Scene
 from devnet.attacks.poisoning.texts import add_backdoor, flip_labels
 from devnet.attacks.worker.ring import Ring
+from devnet.attacks.worker.spoils import Spoils
 from fl.jobs.bounds import StoredBlob
 from fl.jobs.results import AnyResult, TrainResult
 from fl.jobs.subject import ExampleSource, ModelKind
@@ -25,7 +26,7 @@ from fl.training.examples.example import LabelledText
 from fl.training.fixed_point import FRACTION_BITS, LIMIT
 from fl.worker.blobs import BLOB_SIZE_BYTES_MAX, read_content, write_blob
 from fl.worker.desk import Desk
-from fl.worker.examples import read_examples
+from fl.worker.loop import Craft
 from fl.worker.machine import Machine
 from fl.worker.workshop import Workshop
 from primitives.errors import ConfigurationError
@@ -42,12 +43,23 @@ class AttackingWorkshop:
 
     Args:
         ring: what other attackers let this one know.
+        spoils: what this one can read of others; None: nothing.
+        honest: does the jobs; None: the workshop of `fl.worker`.
     """
 
-    def __init__(self, machine: Machine, *, attack: Attack, ring: Ring) -> None:
-        self._honest = Workshop(machine)
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        attack: Attack,
+        ring: Ring,
+        spoils: Spoils | None = None,
+        honest: Craft | None = None,
+    ) -> None:
+        self._honest: Craft = Workshop(machine) if honest is None else honest
         self._attack = attack
         self._ring = ring
+        self._spoils = Spoils(None) if spoils is None else spoils
         self._past: dict[Digest, deque[NDArray[np.float64]]] = {}
 
     def perform(self, job: AnyJob, desk: Desk) -> AnyResult:
@@ -56,7 +68,7 @@ class AttackingWorkshop:
         Raises:
             HanseError: what an honest worker raises, or the attack does not fit the job.
         """
-        if not isinstance(job, TrainJob):
+        if not isinstance(job, TrainJob) or self._attack is ATTACKS["none"]:
             return self._honest.perform(job, desk)
         with tempfile.TemporaryDirectory() as folder:
             poisoned = _poisoned(job, self._attack.poison, Path(folder))
@@ -68,11 +80,12 @@ class AttackingWorkshop:
         expected, own = _read(result.update)
         layout = expected.layout
         ring = self._ring.share(own, round_number=job.round)
+        seen = self._spoils.updates(expected)
         past = self._past.setdefault(layout.digest, deque(maxlen=GLOBAL_DELTAS_MAX))
         index = self._ring.number(job.round)
         scene = Scene(
             own=own,
-            honest=ring,
+            honest=np.stack(seen) if seen else ring,
             ring=ring,
             past=tuple(past),
             index=index,
@@ -85,9 +98,12 @@ class AttackingWorkshop:
         vector = _quantised(self._attack.craft(scene))
         width = job.terms.width
         content = encode_update(vector, expected=expected, width=width)
+        update = write_blob(content, folder=Path(job.folder))
+        self._ring.admit(update.cid.hex())
+        self._spoils.sent(content)
         return replace(
             result,
-            update=write_blob(content, folder=Path(job.folder)),
+            update=update,
             norm=norm(represented(vector, layout=layout, width=width)),
         )
 
@@ -97,6 +113,8 @@ def _poisoned(job: TrainJob, poison: Poison, folder: Path) -> TrainJob:
         return job
     if job.subject.frozen.kind is not ModelKind.CLASSIFICATION:
         raise ConfigurationError("labels can only be poisoned where there are classes")
+    from fl.worker.examples import read_examples  # noqa: PLC0415 - it loads torch, seconds long
+
     honest = [
         one
         for one in read_examples(job.examples, kind=ModelKind.CLASSIFICATION)

@@ -61,4 +61,5 @@ def _draw_tuning(rng: Random, *, is_lan: bool) -> Tuning:
         suspended_per_author_max=pick(rng, (30, 400)),
         missing_per_author_max=pick(rng, (40, 2_000)),
         push_lag_max=pick(rng, (0, 20)),
+        idle_round_delay_ms=pick(rng, (0, 0, 200)),
     )

@@ -52,12 +52,33 @@ def chunk_digests(raw: bytes | memoryview) -> list[Digest]:
 
 def blob_root(raw: bytes | memoryview) -> Cid:
     """Return the CID of a blob; only one chunk is in memory besides the blob."""
-    level = [_Subtree(Cid.of_raw(chunk), len(chunk), len(chunk)) for chunk in _chunks(raw)]
+    return tree_root(chunk_digests(raw), size_bytes=len(raw))
+
+
+def tree_root(chunks: Sequence[Digest], *, size_bytes: int) -> Cid:
+    """Return the CID of the blob that has chunks with these digests, without the blob.
+
+    Args:
+        chunks: by order, as many as a blob of this size has.
+        size_bytes: of the blob.
+    """
+    assert len(chunks) == chunk_count(size_bytes), "as many chunks as the size says"
+    sizes = [CHUNK_SIZE_BYTES] * (len(chunks) - 1)
+    sizes.append(size_bytes - CHUNK_SIZE_BYTES * len(sizes))
+    level = [
+        _Subtree(Cid(codec=CidCodec.RAW, digest=digest), size, size)
+        for digest, size in zip(chunks, sizes, strict=True)
+    ]
     while len(level) > 1:
         level = [
             _parent(level[start : start + LINKS_MAX]) for start in range(0, len(level), LINKS_MAX)
         ]
     return level[0].cid
+
+
+def chunk_count(size_bytes: int) -> int:
+    """Return how many chunks a blob of this size has."""
+    return max(1, -(-size_bytes // CHUNK_SIZE_BYTES))
 
 
 def content_digest(vector: Int32s, *, layout: TensorLayout) -> Digest:

@@ -18,12 +18,13 @@ out from it. An update repeats a global delta if a positive multiple of the delt
 sixteenth of the update's norm, that is if their raw cosine is over 0.998. Those of honest trainers
 stayed under 0.9 in `benchmarks.poisoning`: each has samples of its own and starts from a later
 model. A replay under more noise than that passes here and is judged by its scores, as any update.
-An own earlier update is matched by plain distance: that a trainer with unusual samples moves twice
-in the same direction is no fault. It must be of a round that changed the model: whoever trains
-again from the same model with the same seed repeats itself honestly.
+The same holds for an earlier update of another trainer, which everybody can read once its round is
+over. An own one is matched by plain distance: that a trainer with unusual samples moves twice in
+the same direction is no fault. It must be of a round that changed the model: whoever trains again
+from the same model with the same seed repeats itself honestly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isqrt
 from typing import Final
@@ -63,12 +64,12 @@ class Candidate:
 
     Args:
         content: the digest of the vector.
-        is_own_again: what `repeats_own` says of it.
+        is_again: it repeats an update of an earlier round, see `find_repeats`.
     """
 
     vector: Int32s
     content: Digest
-    is_own_again: bool = False
+    is_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +84,15 @@ class _Round:
         return len(self.gram)
 
     def is_near(self, update: int, right: int) -> bool:
-        squares = int(self.gram[update, update]), self.right_squares[right]
-        distance = squares[0] + squares[1] - 2 * int(self.gram[update, right])
-        return min(squares) > 0 and distance * NEAR_SQUARED <= min(squares)
+        return _are_near(*self._measures(update, right))
 
     def is_near_multiple(self, update: int, right: int) -> bool:
         """Tell whether a positive multiple of one on the right is near an update."""
-        product = int(self.gram[update, right])
-        squares = int(self.gram[update, update]) * self.right_squares[right]
-        # The distance from the nearest multiple, squared, times the squared norm on the right.
-        return product > 0 and (squares - product * product) * NEAR_SQUARED <= squares
+        return _is_multiple(*self._measures(update, right))
+
+    def _measures(self, update: int, right: int) -> tuple[int, int, int]:
+        gram, squares = self.gram, self.right_squares
+        return int(gram[update, right]), int(gram[update, update]), squares[right]
 
     def cosines(self, update: int) -> list[int]:
         """Return the Q16 cosines of an update with all updates, the mean taken off."""
@@ -134,7 +134,7 @@ def find_facts(
     replays = _replays(measured)
     facts = [Facts(MALFORMED, place, place, 0) for place in range(len(candidates))]
     for index, place in enumerate(places):
-        is_replay = replays[index] or present[index].is_own_again
+        is_replay = replays[index] or present[index].is_again
         facts[place] = Facts(
             verdict=REPLAY if is_replay else VALID,
             original=places[originals[index]],
@@ -144,21 +144,42 @@ def find_facts(
     return facts
 
 
-def repeats_own(vector: Int32s, own: Sequence[Int32s], *, execution: Execution = ALONE) -> bool:
-    """Tell whether an update is near an earlier one of its trainer.
-
-    It is a function of its own so that one trainer's updates are in memory at a time.
+def find_repeats(
+    vectors: Sequence[Int32s],
+    earlier: Iterable[tuple[Int32s, int]],
+    *,
+    execution: Execution = ALONE,
+) -> list[bool]:
+    """Tell of each update whether it is one of an earlier round again.
 
     Args:
-        vector: the update.
-        own: earlier updates of its trainer, of rounds that changed the model and no others.
+        vectors: the updates.
+        earlier: updates of rounds that changed the model and no others, each with the place of its
+            trainer's new one, or a number that is no place; one is in memory at a time.
         execution: who works through how many coordinates at a time.
     """
-    if not own:
-        return False
-    both = [vector, *own]
-    measured = _measure([vector], both, execution=execution)
-    return any(measured.is_near(0, right) for right in range(1, len(both)))
+    squares = [norm_squared(vector) for vector in vectors]
+    found = [False] * len(vectors)
+    for old, own in earlier:
+        old_square = norm_squared(old)
+        row = products([old], vectors, execution=execution)[0]
+        for place, square in enumerate(squares):
+            is_same = _are_near if place == own else _is_multiple
+            found[place] |= is_same(int(row[place]), square, old_square)
+    return found
+
+
+def _are_near(product: int, square: int, other_square: int) -> bool:
+    """Tell whether two vectors are near, from their product and their squares."""
+    lesser = min(square, other_square)
+    return lesser > 0 and (square + other_square - 2 * product) * NEAR_SQUARED <= lesser
+
+
+def _is_multiple(product: int, square: int, other_square: int) -> bool:
+    """Tell whether a positive multiple of the other vector is near the first."""
+    # The distance from the nearest multiple, squared, times the other's squared norm.
+    both = square * other_square
+    return product > 0 and (both - product * product) * NEAR_SQUARED <= both
 
 
 def _replays(measured: _Round) -> list[bool]:

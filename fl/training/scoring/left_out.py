@@ -1,5 +1,7 @@
-"""What the aggregate loses without one update: by leaving each out, or by tests of random groups.
+"""What the aggregate loses without one update: by silencing each, or by tests of random groups.
 
+Who is left out is put as zero and keeps its weight, so the others weigh no more than before: an
+update of zeros is worth exactly nothing, whether the aggregate goes too far or not far enough.
 Up to `SINGLES_MAX` updates, each is left out once. More are dealt at random into groups, several
 times over, and each group is left out as a whole; the share of each update is then the solution of
 least squares of smallest size, which gives back what every group was measured to be worth.
@@ -55,6 +57,11 @@ class Removals:
         ]
         return cls(count, tuple(dealt))
 
+    @property
+    def are_single(self) -> bool:
+        """Tell whether each update is left out by itself."""
+        return all(len(group) == 1 for group in self.groups)
+
     def kept(self, test: int) -> list[int]:
         """Return the updates that take part in one test."""
         removed = set(self.groups[test])
@@ -62,7 +69,7 @@ class Removals:
 
     def credit(self, rises: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each update's part of the rises of the loss; (tests,) to (updates,)."""
-        if all(len(group) == 1 for group in self.groups):
+        if self.are_single:
             return rises
         membership = np.zeros((len(self.groups), self.count))
         for test, group in enumerate(self.groups):
@@ -79,16 +86,15 @@ def by_rule(
         updates: of the round.
         limit: the norm to which they are clipped.
         rule: of the task.
-        byzantine_percent: of the updates that take part, how many are feared to be lies.
+        byzantine_percent: of all updates, how many are feared to be lies.
     """
     clipped = [clip(update, limit=limit) for update in updates]
+    count = len(clipped)
 
     def aggregated(indices: Sequence[int]) -> Int32s:
-        if not indices:
-            return np.zeros_like(updates[0])
-        count = len(indices)
+        speaking = set(indices)
         return aggregate(
-            [clipped[index] for index in indices],
+            [one if index in speaking else np.zeros_like(one) for index, one in enumerate(clipped)],
             apportion(ONE, [1] * count),
             rule=rule,
             byzantine=min(count - 1, count * byzantine_percent // 100),

@@ -1,9 +1,16 @@
 """What a validator says about the updates of a round, and later about the model made of them.
 
     alone     a = L(W) - L(W + clip(u) / 2) - rho |u|^2     how far one update helps by itself
-    left out  m = L(W + Agg(S without i)) - L(W + Agg(S))   what the aggregate loses without it
+    left out  m = L(W + Agg(S, u = 0)) - L(W + Agg(S))      what the aggregate loses without it
+    quality   q = max(a, n m / 2 - rho |u|^2)               what the chain takes as its score;
+                                                            a where updates are left out in groups
     classes   L_c(W + clip(u) / 2) - L_c(W)                 so damage to one class shows
     probes    the same on texts with a trigger and their true classes, so a backdoor shows
+
+An update from few classes may do harm alone and yet be what the others lack: with 8 trainers at
+Dirichlet 0.3 two of eight updates passed by a alone, and accuracy was 0.05 below FedAvg; by q it is
+0.03 to 0.08 above (twitter_airline, `benchmarks.federated`). n m is, to first order, what the whole
+update is worth beside the others, and half of it what a measures.
 
 L is the mean over this validator's examples. Changes of loss are positive where the model gets
 worse, gains where it gets better. All numbers leave in quanta of 100 micro-nats.
@@ -81,12 +88,14 @@ class Score:
     Attributes:
         alone: a.
         left_out: m.
+        quality: q.
         error: the standard error of the gain in a, from replicates.
         changes: of half the update alone.
     """
 
     alone: int
     left_out: int
+    quality: int
     error: int
     changes: Changes
 
@@ -165,32 +174,25 @@ class Scorer:
         before, alone = losses[0], losses[1 : 1 + len(updates)]
         means = losses[1 + len(updates) :, : len(self._panel.examples)].mean(axis=1)
         left_out = removals.credit(means[1:] - means[0])
+        # What a group is worth says too little of one of its members to accept it for that.
+        factor = len(updates) / 2 if removals.are_single else 0.0
         return [
-            self._vote(before, after, update, terms=terms, left_out=quantum(float(rise)))
+            self._vote(before, after, update, terms=terms, left_out=float(rise), factor=factor)
             for after, update, rise in zip(alone, updates, left_out, strict=True)
         ]
 
-    def guard(self, current: Int32s, candidate: Int32s) -> Changes:
-        """Return how W_{t+1} changes each measure; both (layout.size,) int32."""
-        self._check([current, candidate])
-        losses = bounded(self._evaluation.losses([current, candidate], count=2))
-        return self._changes(losses[0], losses[1])
+    def measure(self, state: Int32s) -> Losses:
+        """Return the losses of one state, (layout.size,) int32, as `compare` takes them.
 
-    def _vote(
-        self, before: Losses, after: Losses, update: Int32s, *, terms: ScoringTerms, left_out: int
-    ) -> Score:
-        gains = (before - after)[: len(self._panel.examples)]
-        alone = penalised(
-            quantum(float(gains.mean())), norm_squared=norm_squared(update), penalty=terms.penalty
-        )
-        return Score(
-            alone=alone,
-            left_out=left_out,
-            error=standard_error(gains),
-            changes=self._changes(before, after),
-        )
+        Each goes through the model by itself, so that its losses do not depend on which other
+        state they are compared with and may be kept.
+        """
+        self._check([state])
+        losses: Losses = bounded(self._evaluation.losses([state], count=1))[0]
+        return losses
 
-    def _changes(self, before: Losses, after: Losses) -> Changes:
+    def compare(self, before: Losses, after: Losses) -> Changes:
+        """Return how each measure changes between two states that were measured."""
         rises, own = after - before, len(self._panel.examples)
         labels = np.array([example.labels[0] for example in self._panel.examples])
         ends = np.cumsum([own, *(len(probe) for probe in self._panel.probes)])
@@ -200,6 +202,30 @@ class Scorer:
                 _mean_quantum(rises[:own][labels == label]) for label in range(self._panel.classes)
             ),
             probes=tuple(_mean_quantum(rises[start:end]) for start, end in pairwise(ends)),
+        )
+
+    def _vote(
+        self,
+        before: Losses,
+        after: Losses,
+        update: Int32s,
+        *,
+        terms: ScoringTerms,
+        left_out: float,
+        factor: float,
+    ) -> Score:
+        gains = (before - after)[: len(self._panel.examples)]
+        squared = norm_squared(update)
+        alone, beside = (
+            penalised(quantum(gain), norm_squared=squared, penalty=terms.penalty)
+            for gain in (float(gains.mean()), left_out * factor)
+        )
+        return Score(
+            alone=alone,
+            left_out=quantum(left_out),
+            quality=max(alone, beside) if factor else alone,
+            error=standard_error(gains),
+            changes=self.compare(before, after),
         )
 
     def _check(self, vectors: Sequence[Int32s]) -> None:

@@ -11,7 +11,7 @@ from fl.rules.update.layout import TensorLayout, TensorSpec
 from fl.rules.update.norms import norm
 from fl.rules.update.root import content_digest
 from fl.rules.update.rows import COORDINATE_MAX, Int32s
-from fl.rules.update.similarity import Candidate, find_facts, repeats_own
+from fl.rules.update.similarity import Candidate, find_facts, find_repeats
 from fl.rules.update.spans import Execution
 
 SIZE = 3_000
@@ -35,11 +35,14 @@ def honest(count: int, *, seed: int = 2, noise: float = NOISE) -> list[Int32s]:
     return [quantised(signal() + dice.normal(0, noise, SIZE)) for _ in range(count)]
 
 
-def candidate(vector: Int32s, own: Sequence[Int32s] = ()) -> Candidate:
+def candidate(
+    vector: Int32s, own: Sequence[Int32s] = (), foreign: Sequence[Int32s] = ()
+) -> Candidate:
+    earlier = [*((one, 0) for one in own), *((one, -1) for one in foreign)]
     return Candidate(
         vector=vector,
         content=content_digest(vector, layout=LAYOUT),
-        is_own_again=repeats_own(vector, own),
+        is_again=find_repeats([vector], earlier)[0],
     )
 
 
@@ -208,6 +211,26 @@ def test_an_own_earlier_update_is_found_and_the_same_bias_is_not() -> None:
     others = honest(10)
     assert facts([now, *others], own={0: [earlier]})[0][0] == VALID
     assert facts([earlier + 3, *others], own={0: [earlier]})[0][0] == REPLAY
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("part", [0.0, 1 / 32])
+def test_scaled_and_noisy_copy_of_an_earlier_update_of_another_is_found(
+    factor: float, part: float
+) -> None:
+    stolen, *others = honest(6)
+    source = stolen.astype(np.float64) / 2**24
+    noise = np.random.default_rng(15).normal(0, 1, SIZE)
+    noise *= part * np.linalg.norm(source) / np.linalg.norm(noise)
+    copy = quantised(factor * (source + noise))
+    assert candidate(copy, foreign=[stolen, *others]).is_again
+    assert find_repeats([*others, copy], [(stolen, -1)]) == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize("noise", [0.005, 0.02])
+def test_honest_update_repeats_no_earlier_one_of_anybody(noise: float) -> None:
+    earlier = [(one, place) for place, one in enumerate(honest(8, seed=30, noise=noise))]
+    assert not any(find_repeats(honest(8, seed=31, noise=noise), earlier))
 
 
 def test_facts_do_not_depend_on_spans() -> None:

@@ -8,6 +8,7 @@ sleep       until it is cancelled
 stubborn    sleeps and does not listen to cancellation
 hang        stops the whole process
 eat         memory until there is no more
+abort       ends as an assertion of a C++ library does
 bug, fault, crash:N   an error of Python, an error of this project, an exit with a status
 """
 
@@ -21,7 +22,7 @@ from fl.jobs.progress import Stage
 from fl.jobs.results import InspectResult
 from fl.jobs.work import AnyJob, InspectJob
 from fl.worker.desk import Desk
-from fl.worker.entry import serve
+from fl.worker.entry import leave, serve
 from fl.worker.machine import Machine
 from primitives.errors import MalformedBytesError
 from tests.jobs.orders import facts_of
@@ -89,6 +90,11 @@ def fault(_desk: Desk, _amount: int) -> None:
     raise MalformedBytesError("blob.bin: truncated")
 
 
+def abort(_desk: Desk, _amount: int) -> None:
+    os.write(2, b"terminate called without an active exception\n")
+    os.abort()
+
+
 def crash(_desk: Desk, amount: int) -> None:
     sys.stderr.write("I am done for\n")
     os._exit(amount)
@@ -98,10 +104,10 @@ ORDERS: dict[str, Callable[[Desk, int], None]] = {
     order.__name__: order
     for order in (
         *(echo, chatter, steps, pause, sleep, stubborn, hang),
-        *(eat, bug, fault, crash),
+        *(eat, bug, fault, abort, crash),
     )
 }
 
 
 if __name__ == "__main__":
-    sys.exit(serve(Toy, sys.argv[1:]))
+    leave(serve(Toy, sys.argv[1:]))

@@ -47,15 +47,22 @@ def test_aggregate_is_that_of_the_rule_on_clipped_updates() -> None:
     updates = [np.full(4, step << 24, np.int32) for step in (1, 2, 9)]
     step = by_rule(updates, limit=4 << 16, rule=Rule.MEAN)
     # A vector of four ones has norm 2: 1 and 2 pass, 9 is cut down to 2 (its factor is Q16).
-    assert np.abs(step([0, 2]) - (3 << 23)).max() <= 1 << 10
+    assert np.abs(step([0, 1, 2]) - (5 << 24) // 3).max() <= 1 << 10
+
+
+def test_who_is_left_out_keeps_its_weight_so_that_nothing_is_worth_nothing() -> None:
+    updates = [np.full(4, step << 24, np.int32) for step in (1, 2, 0)]
+    step = by_rule(updates, limit=4 << 16, rule=Rule.MEAN)
+    assert step([0, 1]).tolist() == step([0, 1, 2]).tolist()
+    assert np.abs(step([1]) - (2 << 24) // 3).max() <= 1 << 10
     assert step([]).tolist() == [0, 0, 0, 0]
 
 
-def test_feared_liars_are_a_share_of_those_who_take_part() -> None:
+def test_feared_liars_are_a_share_of_all() -> None:
     updates = [np.full(2, step, np.int32) for step in (0, 0, 0, 0, 1_000)]
     step = by_rule(updates, limit=1 << 40, rule=Rule.KRUM, byzantine_percent=40)
     assert step(range(5)).tolist() == [0, 0]
-    assert step([4]).tolist() == [1_000, 1_000]
+    assert step([4]).tolist() == [0, 0]
 
 
 def test_centred_clipping_reaches_as_far_as_the_clip_of_the_round_like_the_aggregate_itself() -> (

@@ -71,6 +71,8 @@ def test_scores_are_the_formulas_on_losses_of_swapped_adapters(
         rho = 7 * norm(updates[index]) ** 2 / NORM_ONE**2
         assert abs(score.alone - ((before - alone[index]) * 10_000 - rho)) < 1.6
         assert abs(score.left_out - (without[index] - together) * 10_000) < 1.1
+        beside = (without[index] - together) * 10_000 * 4 / 2 - rho
+        assert abs(score.quality - max(score.alone, beside)) < 2.6
 
 
 def test_zero_update_scores_exactly_zero_alone(adapter: Adapter, examples: list[Encoded]) -> None:
@@ -79,7 +81,7 @@ def test_zero_update_scores_exactly_zero_alone(adapter: Adapter, examples: list[
     (score,) = scorer(adapter, Panel(examples=examples)).score(
         current, updates, terms=TERMS, aggregate=by_rule(updates, limit=LIMIT, rule=Rule.MEAN)
     )
-    assert (score.alone, score.left_out, score.error) == (0, 0, 0)
+    assert (score.alone, score.left_out, score.quality, score.error) == (0, 0, 0, 0)
     assert score.changes.loss == 0
 
 
@@ -91,7 +93,8 @@ def test_class_and_probe_votes_are_of_their_own_examples(
     (update,) = random_updates(adapter, count=1)
     layout = adapter.trainable_layout(0)
     current = adapter.read_fixed(layout)
-    changes = scorer(adapter, panel).guard(current, apply(current, update))
+    judge = scorer(adapter, panel)
+    changes = judge.compare(judge.measure(current), judge.measure(apply(current, update)))
 
     def expected(chosen: Sequence[Encoded]) -> float:
         before, after = mean_losses(adapter, [current, apply(current, update)], chosen)
@@ -125,6 +128,41 @@ def test_gradient_step_scores_above_its_opposite(adapter: Adapter, examples: lis
     assert scores[0].alone > 0 > scores[1].alone
     assert scores[0].left_out > 0 > scores[1].left_out
     assert scores[0].changes.loss == -scores[0].alone
+
+
+def test_update_that_harms_alone_and_helps_beside_the_others_counts_for_that(
+    adapter: Adapter, examples: list[Encoded]
+) -> None:
+    layout = adapter.trainable_layout(0)
+    current = adapter.read_fixed(layout)
+    (bias,) = [name for name in layout.spans if name.endswith("classifier.bias")]
+    updates = []
+    for label in range(LABELS):
+        update = np.zeros(layout.size, np.int32)
+        places = np.arange(layout.size)[layout.spans[bias]]
+        update[places[label]] = 12 << 24
+        updates.append(update)
+    scores = scorer(adapter, Panel(examples=examples)).score(
+        current,
+        updates,
+        terms=ScoringTerms(clip=2**60),
+        aggregate=by_rule(updates, limit=2**60, rule=Rule.MEAN),
+    )
+    # Each alone drives every answer into one class; together they cancel out.
+    assert all(score.alone < 0 < score.quality for score in scores)
+
+
+def test_many_updates_count_for_what_they_are_worth_alone(
+    adapter: Adapter, examples: list[Encoded]
+) -> None:
+    updates = random_updates(adapter, count=33)
+    scores = scorer(adapter, Panel(examples=examples), updates=33).score(
+        adapter.read_fixed(adapter.trainable_layout(0)),
+        updates,
+        terms=TERMS,
+        aggregate=by_rule(updates, limit=LIMIT, rule=Rule.MEAN),
+    )
+    assert all(score.quality == score.alone for score in scores)
 
 
 def test_update_that_breaks_the_model_gets_a_finite_vote(
@@ -185,7 +223,7 @@ def test_vectors_of_another_layout_are_refused_by_number(
             aggregate=by_rule(updates, limit=LIMIT, rule=Rule.MEAN),
         )
     with pytest.raises(ScoringError, match="the current state is float64"):
-        judge.guard(current.astype(np.float64), current)
+        judge.measure(current.astype(np.float64))
 
 
 def test_panel_of_probes_alone_is_refused(adapter: Adapter, examples: list[Encoded]) -> None:

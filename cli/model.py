@@ -1,0 +1,116 @@
+"""`hanse model list`, `show` and `lineage`: the versions of a task's model."""
+
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from cli.exit_codes import NotThereError
+from cli.online import Online, online
+from cli.printing import moment, print_json, print_record, print_table, short
+
+if TYPE_CHECKING:
+    from node.rpc.client import NodeClient
+    from node.rpc.round_schemas import Model
+
+app = typer.Typer(no_args_is_help=True, help="Publish, look at, fetch and verify models.")
+
+VERSIONS_MAX: Final = 1_000
+_ONE: Final = 1 << 16
+
+Task: TypeAlias = Annotated[int, typer.Argument(min=0, help="The number of the task.")]
+Version: TypeAlias = Annotated[
+    int | None, typer.Argument(min=0, help="0 is the model it began with. Default: the newest.")
+]
+
+
+@app.callback()
+def group() -> None:
+    """Publish, look at, fetch and verify models."""
+
+
+@app.command("list")
+@online
+def list_versions(line: Online, *, task: Task) -> None:
+    """List the versions of a task's model, newest last."""
+    models = line.ask(lambda client: versions(client, task))
+    if line.as_json:
+        print_json(models)
+        return
+    rows = [
+        (one.version, one.round, len(one.contributors), moment(one.time_ms), short(one.model))
+        for one in models
+    ]
+    headings = (">version", ">round", ">updates", "when", "model")
+    print_table(headings, rows, empty="no version yet: the model is as the task began")
+
+
+@app.command()
+@online
+def show(line: Online, *, task: Task, version: Version = None) -> None:
+    """Show one version: what made it, and whose updates went in with which weight."""
+    found = line.ask(lambda client: version_of(client, task, version))
+    if line.as_json:
+        print_json(found)
+        return
+    print_record(
+        {
+            "task": found.task,
+            "version": found.version,
+            "round": found.round,
+            "model": found.model,
+            "parent": found.parent,
+            "height": found.height,
+            "time": moment(found.time_ms),
+        }
+    )
+    print_table(
+        ("contributor", ">weight", ">score"),
+        [
+            (short(who), f"{100 * int(weight) / _ONE:.1f} %", score)
+            for who, weight, score in zip(
+                found.contributors, found.weights, found.scores, strict=True
+            )
+        ],
+        empty="no contributors",
+    )
+
+
+@app.command()
+@online
+def lineage(line: Online, *, task: Task, version: Version = None) -> None:
+    """Print the way from the first model to a version, round by round."""
+    models = line.ask(lambda client: versions(client, task))
+    wanted = models if version is None else models[:version]
+    if line.as_json:
+        print_json(wanted)
+        return
+    for place, one in enumerate(wanted):
+        if place == 0:
+            typer.echo(f"version 0  {one.parent}")
+        typer.echo(f"version {one.version}  {one.model}  round {one.round}")
+        for who, weight in zip(one.contributors, one.weights, strict=True):
+            typer.echo(f"    {100 * int(weight) / _ONE:5.1f} %  {who}")
+    if not wanted:
+        typer.echo("no version yet: the model is as the task began")
+
+
+async def versions(client: "NodeClient", task: int) -> "list[Model]":
+    """Return all versions of a task's model from 1 on."""
+    newest = min((await client.task(task)).version, VERSIONS_MAX)
+    return [await client.model(task, version) for version in range(1, newest + 1)]
+
+
+async def version_of(client: "NodeClient", task: int, version: int | None) -> "Model":
+    """Return one version, by default the newest.
+
+    Raises:
+        NotThereError: it was never made.
+    """
+    newest = (await client.task(task)).version
+    wanted = newest if version is None else version
+    if not 1 <= wanted <= newest:
+        raise NotThereError(
+            f"task {task} has no version {wanted}: "
+            + (f"there are 1 to {newest}" if newest else "no round has made one yet")
+        )
+    return await client.model(task, wanted)

@@ -1,0 +1,251 @@
+"""`hanse model publish`: the first global model of a task, and the document that describes it.
+
+By an agent with a valid token: Algorithm 2 of Zuo et al. A worker process looks at the base model
+and writes W_0; this process never loads torch.
+"""
+
+import os
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from cli.online import Signing, signing
+from cli.printing import print_json, print_record
+
+if TYPE_CHECKING:
+    from fl.jobs.results import PrepareResult
+    from fl.jobs.subject import AdaptedModel, AdapterShape
+    from node.federation.document import TaskDocument
+
+_DEADLINE_MS: Final = 1_800_000
+_NANO: Final = 10**9
+_SEED_SIZE_BYTES: Final = 32
+
+
+class ModelSort(StrEnum):
+    """What a model is trained for, as an option names it."""
+
+    CLASSIFICATION = "classification"
+    CAUSAL = "causal"
+
+
+class RateFall(StrEnum):
+    """How the learning rate goes within a round, as an option names it."""
+
+    CONSTANT = "constant"
+    LINEAR = "linear"
+
+
+class Sharing(StrEnum):
+    """How a federation shares the factors of an adapter; see docs/training.md."""
+
+    ALT = "alt"
+    FFA = "ffa"
+    FEDIT = "fedit"
+    STACK = "stack"
+
+
+class RuleName(StrEnum):
+    """How updates are brought together."""
+
+    MEAN = "mean"
+    TRIMMED = "trimmed"
+    MEDIAN = "median"
+    KRUM = "krum"
+    MULTIKRUM = "multikrum"
+    NNM = "nnm"
+    GEOMED = "geomed"
+    CCLIP = "cclip"
+
+
+Source: TypeAlias = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="The base model: a folder, package:NAME, or a hub id."),
+]
+Title: TypeAlias = Annotated[str, typer.Option(help="What people call the task.")]
+Description: TypeAlias = Annotated[str, typer.Option(help="What it is about.")]
+Kind: TypeAlias = Annotated[ModelSort, typer.Option(help="What the model is for.")]
+Labels: TypeAlias = Annotated[
+    str, typer.Option(metavar="A,B,...", help="The classes of a classifier, in their order.")
+]
+Rank: TypeAlias = Annotated[int, typer.Option(min=1, max=1_024, help="Of the adapter.")]
+Alpha: TypeAlias = Annotated[int, typer.Option(min=1, help="Of the adapter.")]
+Targets: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--target", help="A linear layer to adapt. Default: the usual.")
+]
+SharingOption: TypeAlias = Annotated[Sharing, typer.Option("--sharing", help="Of the factors.")]
+RuleOption: TypeAlias = Annotated[RuleName, typer.Option("--rule", help="Of aggregation.")]
+Byzantine: TypeAlias = Annotated[
+    int, typer.Option(min=0, max=49, metavar="PERCENT", help="Updates that may be lies.")
+]
+StepCount: TypeAlias = Annotated[
+    int, typer.Option("--steps", min=0, help="Of training in a round; 0: whole epochs.")
+]
+Epochs: TypeAlias = Annotated[int, typer.Option(min=1, help="Of training in a round.")]
+Batch: TypeAlias = Annotated[int, typer.Option(min=1, help="Examples of a step.")]
+Rate: TypeAlias = Annotated[float, typer.Option("--learning-rate", min=1e-9, help="Of training.")]
+Schedule: TypeAlias = Annotated[RateFall, typer.Option(help="Of that rate within a round.")]
+RateKept: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--rate-kept", min=1, max=100, metavar="PERCENT", help="Of that rate from round to round."
+    ),
+]
+Tokens: TypeAlias = Annotated[int, typer.Option(min=2, help="At which a text is cut.")]
+Pause: TypeAlias = Annotated[float, typer.Option(min=0, help="Seconds between two rounds.")]
+Seed: TypeAlias = Annotated[
+    str, typer.Option(metavar="HEX64", help="It gives W_0. Default: a new one.")
+]
+Device: TypeAlias = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
+
+@signing
+def publish(  # noqa: PLR0913 - an option for each field of the document
+    line: Signing,
+    *,
+    model: Source,
+    title: Title,
+    description: Description = "",
+    kind: Kind = ModelSort.CLASSIFICATION,
+    labels: Labels = "",
+    rank: Rank = 8,
+    alpha: Alpha = 16,
+    targets: Targets = None,
+    sharing: SharingOption = Sharing.ALT,
+    rule: RuleOption = RuleName.TRIMMED,
+    byzantine: Byzantine = 25,
+    steps: StepCount = 0,
+    epochs: Epochs = 1,
+    batch: Batch = 16,
+    learning_rate: Rate = 1e-3,
+    schedule: Schedule = RateFall.CONSTANT,
+    rate_kept: RateKept = 100,
+    tokens: Tokens = 128,
+    pause: Pause = 0,
+    seed: Seed = "",
+    device: Device = "auto",
+) -> None:
+    """Make W_0 of a base model, and give it and the task document to the node; needs torch."""
+    from fl.jobs.local_terms import LocalTerms, RateSchedule, Unit
+    from fl.jobs.subject import AdaptedModel, FrozenModel, ModelKind
+    from fl.rules.aggregation.rule import Rule
+
+    names = _label_names(labels, kind)
+    subject = AdaptedModel(
+        frozen=FrozenModel(source=model, kind=ModelKind(kind.value), labels=len(names)),
+        adapter=_adapter(sharing, rank=rank, alpha=alpha, targets=tuple(targets or ()), seed=seed),
+    )
+    local = LocalTerms(
+        unit=Unit.STEPS if steps else Unit.EPOCHS,
+        length=steps or epochs,
+        batch_size=batch,
+        max_length=tokens,
+        learning_rate_nano=round(learning_rate * _NANO),
+        schedule=RateSchedule(schedule.value),
+        rate_kept_percent=rate_kept,
+    )
+    with tempfile.TemporaryDirectory(prefix="hanse-") as folder:
+        made = _prepared(subject, Path(folder), device)
+        document = _document(subject, made, title=title, label_names=names)
+        document = _replaced(
+            document,
+            description=description,
+            rule=Rule(rule.value),
+            byzantine_percent=byzantine,
+            local=local,
+            tokens_max=tokens,
+            round_pause_ms=round(pause * 1_000),
+        )
+        _hand_over(line, document, made, Path(folder))
+
+
+def _adapter(
+    sharing: Sharing, *, rank: int, alpha: int, targets: tuple[str, ...], seed: str
+) -> "AdapterShape":
+    from fl.jobs.subject import AdapterShape, LoraLayout
+
+    layout = LoraLayout(sharing.value)
+    return AdapterShape(rank=rank, alpha=alpha, targets=targets, layout=layout, seed=_seed(seed))
+
+
+def _label_names(labels: str, kind: ModelSort) -> tuple[str, ...]:
+    names = tuple(word.strip() for word in labels.split(",") if word.strip())
+    if kind is ModelSort.CLASSIFICATION and len(names) < 2:
+        raise typer.BadParameter("a classifier needs --labels, two or more with commas between")
+    if kind is ModelSort.CAUSAL and names:
+        raise typer.BadParameter("a language model has no --labels")
+    return names
+
+
+def _seed(text: str) -> bytes:
+    if not text:
+        return os.urandom(_SEED_SIZE_BYTES)
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError as error:
+        raise typer.BadParameter("--seed takes 64 hexadecimal digits") from error
+    if len(raw) != _SEED_SIZE_BYTES:
+        raise typer.BadParameter("--seed takes 64 hexadecimal digits")
+    return raw
+
+
+def _prepared(subject: "AdaptedModel", folder: Path, device: str) -> "PrepareResult":
+    from cli.worker import run_job
+    from fl.jobs.work import PrepareJob
+    from node.running.event_loop import run_async
+
+    job = PrepareJob(subject=subject, folder=str(folder))
+    return run_async(run_job(job, device=device, deadline_ms=_DEADLINE_MS))
+
+
+def _document(
+    subject: "AdaptedModel", made: "PrepareResult", *, title: str, label_names: tuple[str, ...]
+) -> "TaskDocument":
+    from fl.jobs.work import Pins
+    from node.federation.document import TaskDocument
+    from primitives.cid import Cid
+
+    return TaskDocument(
+        title=title,
+        source=subject.frozen.source,
+        kind=subject.frozen.kind,
+        label_names=label_names,
+        pins=Pins(model=made.model, tokenizer=made.tokenizer),
+        adapter=subject.adapter,
+        model_layout=made.layout,
+        layouts=made.layouts,
+        start=Cid.decode(made.weights.cid).digest,
+    )
+
+
+def _replaced(document: "TaskDocument", **fields: object) -> "TaskDocument":
+    import msgspec
+
+    return msgspec.structs.replace(document, **fields)
+
+
+def _hand_over(
+    line: Signing, document: "TaskDocument", made: "PrepareResult", folder: Path
+) -> None:
+    from cli.blob import put_files
+    from node.federation.document import write_document
+
+    file = folder / "document"
+    file.write_bytes(write_document(document))
+    model, about = put_files(line, [Path(made.weights.path), file])
+    facts = {
+        "document": about.cid,
+        "model": model.cid,
+        "model_bytes": model.size_bytes,
+        "base_model": document.pins.model.hex(),
+        "tokenizer": document.pins.tokenizer.hex(),
+        "seed": document.adapter.seed.hex(),
+    }
+    if line.as_json:
+        print_json(facts)
+        return
+    print_record(facts)
+    typer.echo(f"\nnext: hanse task create --document {about.cid} --reward ... --escrow ...")

@@ -1,0 +1,1 @@
+"""A validator whose process equivocates: `python -m devnet.attacks.validator --folder FOLDER`."""

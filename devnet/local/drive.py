@@ -1,0 +1,178 @@
+"""One run from nothing to a report: found, start, offer, train, tell."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from devnet.local.campaign import Campaign
+from devnet.local.errors import NotReadyError
+from devnet.local.network import LocalNetwork
+from devnet.local.plan import Part, Plan, quorum_survives
+from devnet.local.report import write_report
+from devnet.local.sponsor import Sponsor, prepare_model
+from devnet.local.story import NodeStory, RoundStory, Story
+from devnet.local.table import NetworkView, view_network
+from devnet.local.watching import Watcher
+from fl.jobs.results import PrepareResult
+from node.rpc.errors import NodeAnswerError, NodeUnreachableError
+from primitives.clock import Clock
+
+LOOK_S: Final = 0.5
+GONE_LOOKS: Final = 20
+"""After so many looks without a single process somebody has stopped them all."""
+
+Show = Callable[[NetworkView, list[RoundStory], str], None]
+OnRound = Callable[[LocalNetwork, RoundStory], Awaitable[None]]
+
+
+def _unseen(_view: NetworkView, _rounds: list[RoundStory], _headline: str) -> None:
+    """Show nothing."""
+
+
+@dataclass(slots=True)
+class Drive:
+    """A run; `network` is there once it was founded.
+
+    Args:
+        show: is given a view of the network twice a second.
+    """
+
+    folder: Path
+    plan: Plan
+    clock: Clock
+    show: Show = _unseen
+    network: LocalNetwork | None = None
+    campaign: Campaign | None = None
+    _headline: str = "founding"
+    _first_step_ms: int | None = None
+    _began_ms: int = 0
+    _started_ms: int = 0
+    _notes: list[str] = field(default_factory=list)
+
+    async def run(self) -> Story:
+        """Bring the network up, train all rounds, and return what happened; it runs still.
+
+        Raises:
+            DevnetError: it did not come up, or a round did not end.
+        """
+        network = await LocalNetwork.create(self.folder, self.plan, clock=self.clock)
+        self.network = network
+        if not quorum_survives(self.plan):
+            self._notes.append("liars hold a third of the stake or more: nothing is promised then")
+        async with network.opened():
+            self._headline = "starting the nodes"
+            self._began_ms = self.clock.monotonic_ms()
+            network.start()
+            try:
+                return await self._watched(network)
+            except BaseExceptionGroup as group:
+                raise _first(group) from group
+
+    async def _watched(self, network: LocalNetwork) -> Story:
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(self._look(network), name="view")
+            preparing = None
+            if self.plan.rounds:
+                # It loads torch, which takes longer than to start the nodes.
+                preparing = group.create_task(prepare_model(network), name="W_0")
+            await network.wait_ready()
+            self._started_ms = self._elapsed_ms()
+            watcher = Watcher(network, None)
+            if preparing is not None:
+                watcher.task = await self._offered(network, preparing)
+            watching = group.create_task(watcher.run(), name="watcher")
+            if watcher.task is not None:
+                self.campaign = Campaign(network, watcher, watcher.task)
+                self._headline = "training"
+                await self.campaign.run(self.plan.rounds)
+            story = await self._story(network, watcher)
+            watching.cancel()
+            looking.cancel()
+        return story
+
+    async def _offered(self, network: LocalNetwork, preparing: Awaitable[PrepareResult]) -> int:
+        self._headline = "registering identities and preparing the model"
+        sponsor = await Sponsor.of(network)
+        await sponsor.register()
+        return await sponsor.offer(await preparing)
+
+    async def _look(self, network: LocalNetwork) -> None:
+        gone = 0
+        while True:
+            view = await view_network(network)
+            gone = gone + 1 if self._started_ms and not network.alive() else 0
+            if gone > GONE_LOOKS:
+                raise NotReadyError(f"all nodes of {network.folder} were stopped by somebody else")
+            campaign = self.campaign
+            if campaign is not None and view.round is not None:
+                campaign.teller.seen[view.round] = view.updates
+            if self._first_step_ms is None and _trains(view):
+                self._first_step_ms = self._elapsed_ms()
+            rounds = [] if campaign is None else campaign.rounds
+            self.show(view, rounds, self._headline)
+            await asyncio.sleep(LOOK_S)
+
+    async def _story(self, network: LocalNetwork, watcher: Watcher) -> Story:
+        record, campaign = network.record, self.campaign
+        division = record.division
+        return Story(
+            chain_id=record.chain_id,
+            kind="" if division is None else division.kind,
+            source=record.plan.study.source,
+            model=record.plan.study.model,
+            trainers=len(record.plan.of(Part.TRAINER)),
+            validators=len(record.plan.of(Part.VALIDATOR)),
+            started_ms=self._started_ms,
+            first_step_ms=self._first_step_ms,
+            elapsed_ms=self._elapsed_ms(),
+            start_figures={} if campaign is None else campaign.start_figures,
+            rounds=() if campaign is None else tuple(campaign.rounds),
+            nodes=tuple(
+                [await self._node_story(network, place) for place in range(len(record.nodes))]
+            ),
+            finality_ms=tuple(watcher.finality_ms),
+            notes=tuple(self._notes),
+            latency=record.plan.latency,
+        )
+
+    async def _node_story(self, network: LocalNetwork, place: int) -> NodeStory:
+        node, division = network.record.nodes[place], network.record.division
+        height, is_alive = 0, network.supervisor.is_alive(node.name)
+        try:
+            height = (await network.client(node.name).head()).height
+        except (NodeAnswerError, NodeUnreachableError):
+            is_alive = False
+        earned = {} if self.campaign is None else self.campaign.teller.earned
+        is_founder = division is not None and place < len(division.trained)
+        return NodeStory(
+            name=node.name,
+            parts=tuple(part.value for part in node.plan.parts),
+            attack=node.plan.attack,
+            lie=node.plan.lie,
+            is_alive=is_alive,
+            height=height,
+            trained_on=division.trained[place] if division is not None and is_founder else 0,
+            held_out=division.held_out[place] if division is not None and is_founder else 0,
+            earned=earned.get(node.name, 0),
+        )
+
+    def _elapsed_ms(self) -> int:
+        return self.clock.monotonic_ms() - self._began_ms
+
+
+async def report_on(network: LocalNetwork, story: Story) -> Path:
+    """Write the report of a run into the folder of its network; return its path."""
+    return await asyncio.to_thread(write_report, network.folder / "report", story)
+
+
+def _trains(view: NetworkView) -> bool:
+    """Tell whether a node has taken a step of training."""
+    return any(node.job.startswith("train train") and "/" in node.job for node in view.nodes)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group that is none."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,91 @@
+"""Read a task from the chain, as this node sees it."""
+
+from collections.abc import Callable
+from typing import Final
+
+from node.duties.equipment import Equipment
+from node.duties.reasons import task_reason
+from node.duties.scene import Member, Scene
+from node.federation.document import DOCUMENT_SIZE_BYTES_MAX, TaskDocument, read_document
+from node.federation.views import FederationReader
+from primitives.ids import Address, Digest
+
+Committee = Callable[[], tuple[Address, ...]]
+"""Returns the operators of the running epoch's validators, in order."""
+
+TASKS_MAX: Final = 64
+"""That one node follows at a time, the newest first."""
+
+
+class Observer:
+    """Reads tasks; their documents, which never change, only once."""
+
+    def __init__(self, equipment: Equipment, *, committee: Committee) -> None:
+        self._own = equipment
+        self._committee = committee
+        self._documents: dict[int, TaskDocument] = {}
+
+    def open_tasks(self, *, chosen: frozenset[int] | None) -> list[int]:
+        """Return the tasks to follow: chosen ones, or all, that are not closed."""
+        count = self._own.reader.task_count()
+        numbers = range(count) if chosen is None else sorted(one for one in chosen if one < count)
+        reader = self._own.reader
+        newest = (task for task in reversed(numbers) if not reader.task(task).is_closed)
+        found = sorted(task for task, _ in zip(newest, range(TASKS_MAX), strict=False))
+        self._documents = {task: self._documents[task] for task in found if self.has_document(task)}
+        return found
+
+    def rounds_of_closed(self, task: int) -> int | None:
+        """Return how many rounds a task had that is closed; None if it is not, or not there."""
+        reader = self._own.reader
+        if task >= reader.task_count():
+            return None
+        state = reader.task(task)
+        return state.rounds if state.is_closed else None
+
+    def has_document(self, task: int) -> bool:
+        """Tell whether the document of a task is known."""
+        return task in self._documents
+
+    async def obtain(self, task: int) -> None:
+        """Get the document of a task.
+
+        Raises:
+            HanseError: nobody gave it.
+            MalformedBytesError: it is none.
+            BadDocumentError: it contradicts itself.
+        """
+        blob = Digest(self._own.reader.terms(task).document)
+        if not self._own.blobs.has(blob):
+            await self._own.blobs.fetch(
+                blob, size_bytes_max=DOCUMENT_SIZE_BYTES_MAX, reason=task_reason(task)
+            )
+        await self._own.blobs.pin(blob, task_reason(task))
+        raw = self._own.blobs.read(blob, size_bytes_max=DOCUMENT_SIZE_BYTES_MAX)
+        self._documents[task] = read_document(raw)
+
+    def scene(self, task: int) -> Scene:
+        """Return a task as it is now; its document must be known."""
+        reader = self._own.reader
+        state = reader.task(task)
+        return Scene(
+            task=task,
+            document=self._documents[task],
+            terms=reader.terms(task),
+            state=state,
+            round=reader.round(task) if state.is_running else None,
+            member=self._member(reader, task),
+        )
+
+    def _member(self, reader: FederationReader, task: int) -> Member:
+        who, committee = self._own.who, self._committee()
+        registered_at = reader.registered_at(who)
+        if not registered_at:
+            return Member(who=who, committee=committee)
+        return Member(
+            who=who,
+            registered_at=registered_at,
+            standing=reader.standing(task, who),
+            vesting=reader.vesting(task, who),
+            committee=committee,
+        )

@@ -1,0 +1,71 @@
+"""What follows from a duty that was not done: another try, or none in this round, or none ever."""
+
+import enum
+from typing import Final
+
+from fl.jobs.errors import FailureCode, JobFailedError
+from node.duties.errors import HistoryDivergedError, LostResultError, UnfitReportError
+from primitives.errors import HanseError
+
+AGAIN_MS_FIRST: Final = 250
+AGAIN_MS_MAX: Final = 8_000
+_DOUBLINGS_MAX: Final = 16
+
+
+@enum.unique
+class Verdict(enum.Enum):
+    """For how long a step is given up."""
+
+    AGAIN = "again"
+    ROUND = "round"
+    TASK = "task"
+
+
+_FOR_THE_TASK: Final = frozenset(
+    {
+        "adapter",
+        "configuration",
+        "examples",
+        "malformed_adapter",
+        "malformed_model",
+        "model_not_found",
+        "model_too_large",
+        "no_examples",
+        "training_setting",
+        "unsafe_model",
+        "wrong_model",
+    }
+)
+"""Codes of errors inside a worker that the next round would meet again."""
+
+_DAMAGED: Final = frozenset({"blob_file"})
+
+_BY_REASON: Final = {
+    FailureCode.NO_TORCH: Verdict.TASK,
+    FailureCode.NO_DEVICE: Verdict.TASK,
+    FailureCode.DEADLINE: Verdict.ROUND,
+    FailureCode.OUT_OF_MEMORY: Verdict.ROUND,
+    FailureCode.WORKER_BUG: Verdict.ROUND,
+}
+
+
+def judge(error: HanseError | OSError) -> Verdict:
+    """Return what follows from an error."""
+    match error:
+        case JobFailedError(reason=FailureCode.BAD_INPUT, cause=cause):
+            if cause in _DAMAGED:
+                return Verdict.AGAIN
+            return Verdict.TASK if cause in _FOR_THE_TASK else Verdict.ROUND
+        case JobFailedError(reason=reason):
+            return _BY_REASON.get(reason, Verdict.AGAIN)
+        case UnfitReportError() | HistoryDivergedError():
+            return Verdict.TASK
+        case LostResultError():
+            return Verdict.ROUND
+        case _:
+            return Verdict.AGAIN
+
+
+def rest_ms(failures: int) -> int:
+    """Return how long to wait after so many failures in a row, from the first on."""
+    return min(AGAIN_MS_MAX, AGAIN_MS_FIRST << min(failures - 1, _DOUBLINGS_MAX))

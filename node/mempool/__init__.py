@@ -1,0 +1,1 @@
+"""Transactions that wait: let in by rule, passed on in batches, proposed by one validator each."""

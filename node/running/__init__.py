@@ -1,0 +1,1 @@
+"""What only the running process has: its clock, its log, its signals, and its turns with a seat."""

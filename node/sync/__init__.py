@@ -1,0 +1,1 @@
+"""Sync: serve what the chain agreed on to whoever missed it; follow it by certificates alone."""

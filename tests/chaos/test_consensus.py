@@ -1,0 +1,118 @@
+"""Validators are killed, paused, parted and robbed of their disks; the chain stays one chain."""
+
+import asyncio
+import random
+from typing import Final
+
+import pytest
+
+from devnet.local.load import make_load
+from devnet.local.network import LocalNetwork
+from tests.chaos.checks import agrees, goes_on, height_of, nobody_was_slashed, others, reaches
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SHORT_S: Final = 2.0
+LONG_S: Final = 20.0
+
+
+async def test_validator_killed_under_load_comes_back_and_agrees(network: LocalNetwork) -> None:
+    async with asyncio.TaskGroup() as group:
+        names = ("node-0", "node-1")
+        load = group.create_task(make_load(network, per_s=50, seconds=4, names=names))
+        await goes_on(network)
+        await network.kill("node-3")
+        await goes_on(network)
+        await network.restart("node-3")
+    assert load.result().executed > 0
+    await goes_on(network)
+    await agrees(network)
+    await nobody_was_slashed(network)
+
+
+async def test_paused_validator_is_not_missed_and_catches_up(network: LocalNetwork) -> None:
+    await _pause(network, pause_s=SHORT_S)
+
+
+@pytest.mark.slow
+async def test_validator_paused_for_ten_seconds_catches_up(network: LocalNetwork) -> None:
+    await _pause(network, pause_s=10)
+
+
+async def test_chain_stands_while_it_is_parted_in_halves_and_then_goes_on(
+    network: LocalNetwork,
+) -> None:
+    await _part(network, apart_s=SHORT_S)
+
+
+@pytest.mark.slow
+async def test_halves_that_were_apart_for_long_agree_again(network: LocalNetwork) -> None:
+    await _part(network, apart_s=LONG_S)
+
+
+async def test_validator_with_an_empty_database_never_signs_twice(network: LocalNetwork) -> None:
+    await network.stop("node-2")
+    network.forget("node-2")
+    await goes_on(network, *network.alive())
+    await network.restart("node-2")
+    await reaches(network, "node-2", await height_of(network, "node-0"))
+    await goes_on(network)
+    await agrees(network)
+    await nobody_was_slashed(network)
+
+
+async def test_node_that_joins_late_has_the_same_state(network: LocalNetwork) -> None:
+    final = await network.final_height()
+    assert final > 0
+    name = await network.join_late()
+    await network.wait_final(name, final)
+    async with asyncio.TaskGroup() as group:
+        # A full node follows certificates, which commits without transactions do not get.
+        group.create_task(make_load(network, per_s=20, seconds=4, names=("node-0",)))
+        await reaches(network, name, await height_of(network, "node-0"))
+        found = await agrees(network)
+    assert name in found.nodes
+    await network.stop(name)
+
+
+@pytest.mark.slow
+async def test_twenty_kills_at_random_moments_part_nobody(network: LocalNetwork) -> None:
+    dice = random.Random(7)
+    for _ in range(20):
+        victim = f"node-{dice.randrange(4)}"
+        await asyncio.sleep(dice.random() * 2)
+        await network.kill(victim)
+        await goes_on(network, *others(network, victim), by=1)
+        await network.restart(victim)
+        await goes_on(network, by=1)
+        await agrees(network)
+    await nobody_was_slashed(network)
+
+
+async def _pause(network: LocalNetwork, *, pause_s: float) -> None:
+    assert network.pause("node-1")
+    try:
+        await goes_on(network, *others(network, "node-1"))
+        await asyncio.sleep(pause_s)
+    finally:
+        assert network.resume("node-1")
+    await reaches(network, "node-1", await height_of(network, "node-0"))
+    await goes_on(network)
+    await agrees(network)
+    await nobody_was_slashed(network)
+
+
+async def _part(network: LocalNetwork, *, apart_s: float) -> None:
+    await network.part(("node-0", "node-1"), ("node-2", "node-3"))
+    try:
+        await asyncio.sleep(1.0)
+        before = [await height_of(network, name) for name in network.names[:4]]
+        await asyncio.sleep(apart_s)
+        after = [await height_of(network, name) for name in network.names[:4]]
+        # No half has a quorum; what was under way when they parted may still end.
+        assert max(after) - min(before) <= 3
+    finally:
+        await network.heal()
+    await goes_on(network)
+    await agrees(network)
+    await nobody_was_slashed(network)
