@@ -4,7 +4,8 @@ Reads the chain and the blobs of this node, so ask it in a thread.
 """
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import Final
 
 from fl.rules.limits import MEASURES_MAX
 from node.blobs.manifest import BlobId
@@ -18,24 +19,17 @@ from node.rpc.judgement import judge
 from node.rpc.judgement_case import Case
 from node.rpc.judgement_rungs import medians_of
 from node.rpc.judgement_schemas import Judgement, VersionLine, Versions
-from node.rpc.rendering import Renderer
-from node.rpc.round_history import EVENTS_MAX, RoundIndex
+from node.rpc.round_history import EVENTS_MAX, ROUND_PAGES_MAX, RoundIndex
 from node.rpc.round_record import COMMITTED, RoundRecord
 from node.rpc.round_rendering import show_model
 from node.rpc.round_schemas import RoundHistory
 from node.rpc.schemas import PlacedEvent
+from node.rpc.told import PAGE_EVENTS, Told
 from primitives.errors import HanseError
 from primitives.ids import Height
 
-if TYPE_CHECKING:
-    from node.chain.index import EventPlace
-
 NAMES_MAX: Final = 256
 """Tasks whose measures are remembered."""
-
-PAGE: Final = 1_000
-PAGES_MAX: Final = 64
-"""Of events of all tasks, in which the payments of one round are looked for."""
 
 LOSS: Final = "loss"
 _MONEY: Final = frozenset({"Paid", "Burned"})
@@ -45,7 +39,7 @@ class JudgementDesk:
     """Explains the rounds of one node.
 
     Args:
-        page: how many events are read at once to find the payments of a round.
+        page_events: how many are read at once to find the payments of a round.
         pages_max: how often, before the rest counts as unknown.
     """
 
@@ -54,12 +48,12 @@ class JudgementDesk:
         context: NodeContext,
         index: RoundIndex,
         *,
-        page: int = PAGE,
-        pages_max: int = PAGES_MAX,
+        page_events: int = PAGE_EVENTS,
+        pages_max: int = ROUND_PAGES_MAX,
     ) -> None:
         self._context = context
         self._index = index
-        self._page = page
+        self._page_events = page_events
         self._pages_max = pages_max
         self._names: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
 
@@ -167,32 +161,27 @@ class JudgementDesk:
 
         Neither names a round, and events of other tasks lie between them, as many as anybody likes.
         """
-        chain, found = self._context.chain, list[PlacedEvent]()
         first, last = history.events[0], history.events[-1]
-        after: EventPlace | None = None
-        for _ in range(self._pages_max):
-            page = chain.events(
-                ROUNDS,
-                first_height=Height(first.height),
-                last_height=Height(last.height),
-                after=after,
-                limit=self._page,
-            )
-            # No state stays open from page to page, for its database could not grow meanwhile.
-            with chain.view() as state:
-                renderer = Renderer(state, chain.machine.library)
-                shown = [renderer.placed(one) for one in page if one.event.name in _MONEY]
+        told = Told(
+            chain=self._context.chain,
+            contract=ROUNDS,
+            first=Height(first.height),
+            last=Height(last.height),
+            names=_MONEY,
+            page_events=self._page_events,
+        )
+        found: list[PlacedEvent] = []
+        for page in islice(told.pages(), self._pages_max):
             found += [
                 one
-                for one in shown
+                for one in page.shown
                 if (one.event.fields or {}).get("task") == str(history.task)
                 and _place(first) <= _place(one) <= _place(last)
             ]
             if len(found) > EVENTS_MAX:
                 break
-            if len(page) < self._page:
+            if page.is_last:
                 return found, history.is_complete
-            after = page[-1]
         return found[:EVENTS_MAX], False
 
 

@@ -44,21 +44,15 @@ from node.rpc.participant_schemas import (
     RoundPart,
     Tenure,
 )
-from node.rpc.rendering import Renderer
 from node.rpc.round_record import RoundRecord
 from node.rpc.texts import account_text, address_text, parse_address
+from node.rpc.told import PAGE_EVENTS, PAGES_MAX, Told
 from primitives.ids import Address, Height
 
 if TYPE_CHECKING:
     from node.chain.index import EventPlace
 
 ROUNDS_SHOWN_MAX: Final = 200
-PAGES_MAX: Final = 20
-"""Of events that one question reads: about a second."""
-
-EVENTS_MAX: Final = 1_000
-"""Of one page."""
-
 _CONTRACTS: Final = (IDENTITY, TASKS, ROUNDS, REPUTATION, DISPUTES)
 """Those that tell of rounds before those that fall into them."""
 
@@ -85,11 +79,11 @@ class ParticipantIndex:
     """
 
     def __init__(
-        self, context: NodeContext, *, pages_max: int = PAGES_MAX, events_max: int = EVENTS_MAX
+        self, context: NodeContext, *, pages_max: int = PAGES_MAX, page_events: int = PAGE_EVENTS
     ) -> None:
         self._context = context
         self._pages_max = pages_max
-        self._events_max = events_max
+        self._page_events = page_events
         self._ledger = ParticipantLedger()
         self._after: dict[Address, EventPlace] = {}
         self._last = Height(0)
@@ -221,21 +215,18 @@ class ParticipantIndex:
                 raise UnavailableError("the node still reads the events of its chain: ask again")
 
     def _read_page(self, contract: Address) -> None:
-        chain = self._context.chain
-        page = chain.events(
-            contract,
-            after=self._after.get(contract),
-            last_height=self._last,
-            limit=self._events_max,
+        told = Told(
+            chain=self._context.chain,
+            contract=contract,
+            last=self._last,
+            page_events=self._page_events,
         )
-        with chain.view() as state:
-            renderer = Renderer(state, chain.machine.library)
-            told = [renderer.placed(place) for place in page]
-        for one in told:
+        page = next(told.pages(self._after.get(contract)))
+        for one in page.shown:
             self._ledger.note(one)
-        if page:
-            self._after[contract] = page[-1]
-        if len(page) < self._events_max:
+        if page.end is not None:
+            self._after[contract] = page.end
+        if page.is_last:
             self._unread.remove(contract)
 
     def _tenures(self) -> dict[Address, Tenure]:

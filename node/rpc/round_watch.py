@@ -34,6 +34,9 @@ _PHASES: Final = tuple(Phase)
 _EARLY: Final = frozenset(_PHASES[: _PHASES.index(Phase.SELECT) + 1])
 """Phases whose end is told by events alone."""
 
+PHASES_MAX: Final = 4_096
+"""Tasks whose phase is remembered; of others the state is read once more."""
+
 _log: Final = structlog.get_logger("node.rpc.round_watch")
 
 
@@ -121,8 +124,13 @@ class RoundWatch:
         for told in events:
             if told.name == "PhaseEntered":
                 phase = _PHASES[_whole(told, "phase")]
-        self._phases[task] = phase
+        self._note_phase(task, phase)
         return phase not in _EARLY
+
+    def _note_phase(self, task: int, phase: Phase) -> None:
+        self._phases[task] = phase
+        if len(self._phases) > PHASES_MAX:
+            del self._phases[next(iter(self._phases))]
 
     def _now(self, task: int) -> Sight:
         """Return how the last round stands, read once for everybody who asks after a commit."""
@@ -159,7 +167,7 @@ class RoundWatch:
 
     def _follow(self, task: int, events: Sequence[DecodedEvent], turned: Turned) -> None:
         if turned.before is not None and turned.before.running is not None:
-            self._phases[task] = turned.before.running.is_in
+            self._note_phase(task, turned.before.running.is_in)
         is_committed = False
         for told in events:
             number = _whole(told, "round")
@@ -174,7 +182,7 @@ class RoundWatch:
                     turned=turned, phase=phase, entered=entered, is_committed=is_committed
                 )
                 record = round_record.closed(record, closing)
-                self._phases[task] = entered
+                self._note_phase(task, entered)
             self._shelf.put(_moved(record, told, turned))
 
 

@@ -1,11 +1,14 @@
-"""The life of one WebSocket: a task each to read, for the chain, for the log, to write, to watch.
+"""The life of one WebSocket: a task each to read, for the chain, for the log, to watch.
 
-Back pressure: what the client has not taken waits in a queue of bounded length. When it is full, or
-the writer has waited for too long, the client is told by the close code and cut; the chain and the
-other clients wait for nobody.
+Back pressure: each task sends what it has and waits while the client does not take it. What happens
+meanwhile waits in the queues of the feed and of the log, which are bounded; when one is full, or a
+message has waited for too long, the client is told by the close code and cut. The chain and the
+other clients wait for nobody. A queue of messages before the socket would cost one more turn of the
+event loop for every client and commit.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -14,16 +17,17 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from node.chain.errors import SubscriberLagError
 from node.chain.feed import ChainEvent
+from node.chain.index import EventPlace
 from node.rpc.context import NodeContext
 from node.rpc.rendering import Renderer
 from node.rpc.stream_schemas import FromNode, Topic
 from node.rpc.topics import MESSAGE_BYTES_MAX, Topics
 from p2p.token_bucket import TokenBucket
 
-WAITING_MAX: Final = 1_024
-"""Messages on their way to one client."""
 FEED_WAITING_MAX: Final = 256
 LOG_WAITING_MAX: Final = 256
+RENDERED_AT_ONCE: Final = 64
+"""Events under one view of the state, which is not held while the client takes them."""
 SEND_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 1.0
 HEARTBEAT_S: Final = 20.0
@@ -64,9 +68,8 @@ class SocketSession:
         self._context = context
         self._topics = topics
         self._socket = socket
-        self._waiting: asyncio.Queue[FromNode] = asyncio.Queue(maxsize=WAITING_MAX)
         self._following_log: asyncio.Event = asyncio.Event()
-        self._is_sending = False
+        self._sending = 0
         self._sent = 0
 
     async def run(self) -> None:
@@ -74,7 +77,6 @@ class SocketSession:
         code, reason = int(WSCloseCode.OK), b""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._write(), name="socket writer")
                 tasks.create_task(self._watch(), name="socket watch")
                 tasks.create_task(self._follow_chain(), name="socket chain")
                 tasks.create_task(self._follow_log(), name="socket log")
@@ -121,7 +123,8 @@ class SocketSession:
                 continue
             if message.type is not WSMsgType.TEXT:
                 raise _CutError(WSCloseCode.UNSUPPORTED_DATA, b"only text messages are read")
-            self._send(self._topics.handle(message.data, height=self._context.chain.head.height))
+            height = self._context.chain.head.height
+            await self._send(self._topics.handle(message.data, height=height))
             if self._topics.faults.is_enough:
                 raise _CutError(WSCloseCode.POLICY_VIOLATION, b"too many bad messages")
             if self._topics.follows(Topic.LOGS):
@@ -141,21 +144,26 @@ class SocketSession:
             with chain.feed.subscribe(size_max=FEED_WAITING_MAX) as events:
                 async for event in events:
                     if self._topics.follows(Topic.COMMITS, Topic.EVENTS, Topic.ROUNDS):
-                        self._tell(event)
+                        await self._tell(event)
         except SubscriberLagError as error:
             raise _CutError(TOO_SLOW, _TOO_SLOW_TEXT) from error
 
-    def _tell(self, event: ChainEvent) -> None:
+    async def _tell(self, event: ChainEvent) -> None:
         for notice in self._topics.notices(event):
-            self._send(notice)
+            await self._send(notice)
         places = self._topics.places(event)
-        if not places:
-            return
+        for first in range(0, len(places), RENDERED_AT_ONCE):
+            for notice in self._rendered(places[first : first + RENDERED_AT_ONCE]):
+                await self._send(notice)
+
+    def _rendered(self, places: Sequence[EventPlace]) -> list[FromNode]:
         with self._context.chain.view() as state:
             renderer = Renderer(state, self._context.chain.machine.library)
-            for place in places:
-                for notice in self._topics.placed(place, renderer=renderer):
-                    self._send(notice)
+            return [
+                notice
+                for place in places
+                for notice in self._topics.placed(place, renderer=renderer)
+            ]
 
     async def _follow_log(self) -> None:
         logs = self._context.logs
@@ -165,24 +173,16 @@ class SocketSession:
         async with logs.follow(size_max=LOG_WAITING_MAX) as lines:
             while True:
                 for notice in self._topics.log(await lines.get()):
-                    self._send(notice)
+                    await self._send(notice)
 
-    def _send(self, notice: FromNode) -> None:
+    async def _send(self, notice: FromNode) -> None:
+        self._sending += 1
         try:
-            self._waiting.put_nowait(notice)
-        except asyncio.QueueFull as error:
-            raise _CutError(TOO_SLOW, _TOO_SLOW_TEXT) from error
-
-    async def _write(self) -> None:
-        while True:
-            notice = await self._waiting.get()
-            self._is_sending = True
-            try:
-                await self._socket.send_str(_ENCODER.encode(notice).decode())
-            except ConnectionError as error:
-                raise _CutError(WSCloseCode.GOING_AWAY, b"") from error
-            self._is_sending = False
-            self._sent += 1
+            await self._socket.send_str(_ENCODER.encode(notice).decode())
+        except ConnectionError as error:
+            raise _CutError(WSCloseCode.GOING_AWAY, b"") from error
+        self._sending -= 1
+        self._sent += 1
 
     async def _watch(self) -> None:
         """Cut a client that takes one message for too long.
@@ -191,9 +191,9 @@ class SocketSession:
         client has between one and two timeouts.
         """
         while True:
-            seen = self._sent if self._is_sending else None
+            seen = self._sent if self._sending else None
             await asyncio.sleep(SEND_TIMEOUT_S)
-            if self._is_sending and self._sent == seen:
+            if self._sending and self._sent == seen:
                 raise _CutError(TOO_SLOW, _TOO_SLOW_TEXT)
 
 

@@ -1,6 +1,7 @@
 """Who takes part, what became of it round by round, and the search that finds it."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,7 @@ from node.federation import calls
 from node.rpc import participant_ledger
 from node.rpc.errors import NodeAnswerError, NotFoundError, UnavailableError
 from node.rpc.participant_index import ParticipantIndex
+from node.rpc.round_history import RoundIndex
 from node.rpc.texts import account_text
 from node.storage.state_view import StateView
 from primitives.ids import Address, Height
@@ -108,7 +110,7 @@ async def test_fault_leads_to_its_evidence_and_its_dispute(stage: Stage) -> None
 
 
 async def test_question_reads_a_few_pages_and_the_next_one_goes_on(stage: Stage) -> None:
-    index, refusals = ParticipantIndex(stage.context, pages_max=2, events_max=5), 0
+    index, refusals = ParticipantIndex(stage.context, pages_max=2, page_events=5), 0
     answer = None
     while answer is None:
         try:
@@ -139,18 +141,33 @@ async def test_no_state_stays_open_from_page_to_page(
         opened -= 1
         close(state)
 
-    def reading(
-        chain: Chain, contract: Address, *, after: EventPlace, last_height: Height, limit: int
-    ) -> tuple[EventPlace, ...]:
+    def reading(chain: Chain, contract: Address, **asked: Any) -> tuple[EventPlace, ...]:  # noqa: ANN401 - passed on
         seen.append(opened)
-        return events(chain, contract, after=after, last_height=last_height, limit=limit)
+        return events(chain, contract, **asked)
 
     monkeypatch.setattr(Chain, "view", opening)
     monkeypatch.setattr(StateView, "close", closing)
     monkeypatch.setattr(Chain, "events", reading)
-    ParticipantIndex(stage.context, events_max=5).page(after=None, limit=50)
-    assert len(seen) > 5
+    ParticipantIndex(stage.context, page_events=5).page(after=None, limit=50)
+    of_participants = len(seen)
+    RoundIndex(stage.chain, page_events=5).history(0, 0, federation=stage.context.federation)
+    assert of_participants > 5
+    assert len(seen) > of_participants + 5
     assert set(seen) == {0}
+
+
+async def test_index_of_rounds_reads_a_few_pages_and_the_next_question_goes_on(
+    stage: Stage,
+) -> None:
+    index, refusals = RoundIndex(stage.chain, pages_max=2, page_events=3), 0
+    history = None
+    while history is None:
+        try:
+            history = index.history(0, 0, federation=stage.context.federation)
+        except UnavailableError:
+            refusals += 1
+    assert refusals >= 2
+    assert history == await stage.client.round_history(0, 0)
 
 
 async def test_full_index_says_that_it_leaves_some_out(

@@ -107,12 +107,12 @@ async def test_payments_are_found_between_events_of_other_tasks(stage: Stage) ->
     federation = stage.context.federation
     whole = await stage.client.judgement(0, 0)
     for page in (1, 3):
-        desk = JudgementDesk(stage.context, RoundIndex(stage.chain), page=page)
+        desk = JudgementDesk(stage.context, RoundIndex(stage.chain), page_events=page)
         assert desk.judgement(0, 0, federation=federation).money == whole.money
 
 
 async def test_sums_are_unknown_where_payments_were_not_all_read(stage: Stage) -> None:
-    desk = JudgementDesk(stage.context, RoundIndex(stage.chain), page=3, pages_max=3)
+    desk = JudgementDesk(stage.context, RoundIndex(stage.chain), page_events=3, pages_max=3)
     money = desk.judgement(0, 0, federation=stage.context.federation).money
     assert (money.validators, money.burned, money.bonds, money.returned) == (None,) * 4
     assert money.trainers is not None

@@ -313,13 +313,27 @@ async def test_client_that_does_not_read_is_cut_and_nobody_waits(
     assert (await stage.client.health()).status == "ok"
 
 
+async def test_burst_of_notices_cuts_no_client_that_reads(stage: Stage) -> None:
+    await transfer(stage)
+    certified = stage.chain.certified
+    assert certified is not None
+    async with stage.client.stream() as reader:
+        subscriptions = socket_session.MESSAGES_BURST // 8
+        for _ in range(subscriptions):
+            await reader.subscribe(Topic.COMMITS)
+        for _ in range(socket_session.FEED_WAITING_MAX):
+            stage.chain.feed.publish(CertificateFormed(certified))
+        async with asyncio.timeout(20):
+            await take(aiter(reader), subscriptions * socket_session.FEED_WAITING_MAX)
+
+
 async def test_client_that_takes_one_message_for_too_long_is_cut_though_few_wait(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_session, "SEND_TIMEOUT_S", 0.1)
     monkeypatch.setattr(socket_session, "CLOSE_TIMEOUT_S", 0.1)
     # So that nothing but the watch can cut it.
-    monkeypatch.setattr(socket_session, "WAITING_MAX", 1 << 20)
+    monkeypatch.setattr(socket_session, "FEED_WAITING_MAX", 1 << 20)
     await transfer(stage)
     feed, certified = stage.chain.feed, stage.chain.certified
     assert certified is not None
