@@ -45,11 +45,13 @@ class Habit:
         first: asked when it is opened.
         again: asked while it is open and the chain grows.
         follows: topics of its WebSocket.
+        every_ms: of its subscriptions.
     """
 
     first: tuple[str, ...]
     again: tuple[Question, ...]
     follows: tuple[str, ...]
+    every_ms: int
 
 
 _STATUS: Final = "/v1/status"
@@ -58,6 +60,7 @@ CHAIN: Final = Habit(
     first=(_STATUS, _STATUS, "/v1/commits?limit=100", _NEWEST, "/v1/dag?rounds=60"),
     again=(Question(_STATUS, 5.0), Question(_NEWEST, 6.0), Question("/v1/dag?rounds=30", 2.0)),
     follows=("commits",),
+    every_ms=500,
 )
 """The view of the chain, which asks most; the overview of a chain without tasks asks for less."""
 
@@ -119,7 +122,14 @@ class Page:
     async def _follow(self, following: asyncio.Event) -> None:
         async with self.session.ws_connect(STREAM) as stream:
             for number, topic in enumerate(self.habit.follows, 1):
-                await stream.send_json({"type": "subscribe", "id": number, "topic": topic})
+                await stream.send_json(
+                    {
+                        "type": "subscribe",
+                        "id": number,
+                        "topic": topic,
+                        "every_ms": self.habit.every_ms,
+                    }
+                )
             following.set()
             async for _ in stream:
                 self.tally.notices += 1

@@ -43,7 +43,6 @@ from node.ledger.parameters import LedgerParameters
 from node.ledger.receipt import Receipt
 from node.ledger.staking.records import Members
 from node.storage.batch import WriteBatch
-from node.storage.environment import Environment
 from node.storage.errors import DiskReserveError
 from node.storage.history import record_at
 from node.storage.state_store import StateStore
@@ -51,7 +50,7 @@ from node.storage.state_view import StateView
 from node.storage.writer import Writer
 from node.vm.engine import FastTier
 from primitives.clock import Clock
-from primitives.ids import Address, ChainId, CommitIndex, Digest, Epoch, Height
+from primitives.ids import Address, ChainId, CommitIndex, Digest, Epoch, Height, TimestampMs
 
 EVENTS_LIMIT: Final = 100
 GENESIS_HEIGHT: Final = Height(0)
@@ -84,39 +83,40 @@ class Chain:
         *,
         genesis_file: bytes,
         genesis: Genesis,
-        environment: Environment,
         writer: Writer,
         machine: Machine,
+        clock: Clock,
         limits: ChainLimits,
     ) -> None:
         self.genesis_file: Final = genesis_file
         self.genesis: Final = genesis
         self.chain_id: Final[ChainId] = chain_id_of(genesis_file)
-        self.environment: Final = environment
+        self.environment: Final = writer.environment
         self.writer: Final = writer
         self.machine: Final = machine
         self.feed: Final = Feed()
         self.store = open_state(
-            environment,
+            self.environment,
             writer,
             genesis=genesis,
             chain_id=self.chain_id,
             machine=machine,
             limits=limits,
         )
+        self._clock: Final = clock
         self._limits: Final = limits
         self._executor: Final = Executor(
-            environment, writer, self.store, machine=machine, limits=limits
+            self.environment, writer, self.store, machine=machine, limits=limits
         )
         self.certificates: Final = Certificates(
-            environment,
+            self.environment,
             self.store,
             chain_id=self.chain_id,
             genesis=genesis,
             committees=self._executor.committees,
         )
-        self._prover: Final = Prover(environment, self.store)
-        self._receipts: Final = ReceiptLookup(environment)
+        self._prover: Final = Prover(self.environment, self.store)
+        self._receipts: Final = ReceiptLookup(self.environment)
         self._executing: Final = asyncio.Lock()
         self._certifying: Final = asyncio.Lock()
         self._resources = ExitStack()
@@ -142,7 +142,7 @@ class Chain:
             folder: of the node; the ledger is a folder in it.
             genesis: the bytes of the genesis file.
             node_id: whose database it is, at most 64 bytes.
-            clock: tells when the database was begun.
+            clock: tells when the database was begun, and when certificates came.
             limits: how much of the past is kept.
             check: of the signatures of transactions.
 
@@ -161,9 +161,9 @@ class Chain:
             chain = cls(
                 genesis_file=genesis,
                 genesis=read,
-                environment=environment,
                 writer=writer,
                 machine=Machine(engine=FastTier(), library=Library(), check=check),
+                clock=clock,
                 limits=limits,
             )
             opening.callback(chain._thread.shutdown)
@@ -437,7 +437,8 @@ class Chain:
             batch = self.certificates.missing_seats(certificate.checkpoint.epoch)
             if batch is not None:
                 await self._write(batch)
-        self.feed.publish(CertificateFormed(certificate))
+        formed_ms = TimestampMs(self._clock.wall_ms())
+        self.feed.publish(CertificateFormed(certificate, formed_ms))
 
     def _check_certified(self) -> None:
         """Do what a crash may have kept from being done after the last writes."""

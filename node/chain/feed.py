@@ -48,9 +48,14 @@ class CommitExecuted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CertificateFormed(msgspec.Struct, frozen=True):
-    """A certificate is durable; its checkpoint and all before it are final."""
+    """A certificate is durable; its checkpoint and all before it are final.
+
+    Args:
+        formed_ms: when this node knew it, by its own clock.
+    """
 
     certificate: Certificate
+    formed_ms: TimestampMs
 
 
 ChainEvent: TypeAlias = CommitExecuted | CertificateFormed
@@ -91,6 +96,11 @@ class Subscription:
         event = self._waiting.popleft()
         self._receipts_waiting -= _receipt_count(event)
         return event
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether the next event is there already."""
+        return bool(self._waiting)
 
     def offer(self, event: ChainEvent) -> None:
         """Add an event; the feed does this."""

@@ -9,8 +9,10 @@ import msgspec
 
 from node.rpc.errors import NodeAnswerError, NodeUnreachableError
 from node.rpc.stream_schemas import (
+    Batch,
     FromNode,
     Refused,
+    Single,
     Subscribe,
     Subscribed,
     Topic,
@@ -31,13 +33,24 @@ class NodeStream:
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
-        self._early: deque[FromNode] = deque()
+        self._early: deque[Single] = deque()
         self._next_id = 0
 
     async def subscribe(
-        self, topic: Topic, *, contract: str | None = None, task: int | None = None
+        self,
+        topic: Topic,
+        *,
+        contract: str | None = None,
+        task: int | None = None,
+        every_ms: int = 0,
     ) -> Subscribed:
         """Follow a topic; everything after the height in the answer comes, with its id.
+
+        Args:
+            topic: what to follow.
+            contract: whose events, None for all.
+            task: whose rounds, None for all.
+            every_ms: what came in so long may come together, which costs the node less.
 
         Raises:
             NodeAnswerError: the node refuses.
@@ -45,7 +58,9 @@ class NodeStream:
         """
         number = self._next_id
         self._next_id += 1
-        await self._send(Subscribe(id=number, topic=topic, contract=contract, task=task))
+        await self._send(
+            Subscribe(id=number, topic=topic, contract=contract, task=task, every_ms=every_ms)
+        )
         answer = await self._answer_in_time(number)
         assert isinstance(answer, Subscribed), "a subscription is answered by one"
         return answer
@@ -58,24 +73,27 @@ class NodeStream:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> FromNode:
+    async def __anext__(self) -> Single:
         """Return the next notice.
 
         Raises:
             NodeUnreachableError: the node closed the stream; its code and reason say why.
         """
-        if self._early:
-            return self._early.popleft()
-        return await self._receive()
+        while not self._early:
+            message = await self._receive()
+            if not isinstance(message, Batch):
+                return message
+            self._early.extend(message.notices)
+        return self._early.popleft()
 
-    async def _answer_in_time(self, number: int) -> FromNode:
+    async def _answer_in_time(self, number: int) -> Single:
         try:
             async with asyncio.timeout(ANSWER_DEADLINE_S):
                 return await self._answer(number)
         except TimeoutError as error:
             raise NodeUnreachableError("the node does not answer a subscription") from error
 
-    async def _answer(self, number: int) -> FromNode:
+    async def _answer(self, number: int) -> Single:
         while True:
             message = await self._receive()
             match message:
@@ -85,6 +103,8 @@ class NodeStream:
                     raise NodeAnswerError(text, status=400, code=code)
                 case _ if len(self._early) >= EARLY_MAX:
                     raise NodeUnreachableError("the node does not answer a subscription")
+                case Batch(notices=notices):
+                    self._early.extend(notices)
                 case _:
                     self._early.append(message)
 

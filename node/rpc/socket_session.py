@@ -8,7 +8,7 @@ event loop for every client and commit.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -16,18 +16,18 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from node.chain.errors import SubscriberLagError
-from node.chain.feed import ChainEvent
+from node.chain.feed import ChainEvent, Subscription
 from node.chain.index import EventPlace
 from node.rpc.context import NodeContext
 from node.rpc.rendering import Renderer
-from node.rpc.stream_schemas import FromNode, Topic
+from node.rpc.stream_schemas import Batch, FromNode, Notice, Topic
 from node.rpc.topics import MESSAGE_BYTES_MAX, Topics
 from p2p.token_bucket import TokenBucket
 
-FEED_WAITING_MAX: Final = 256
+FEED_WAITING_MAX: Final = 1_024
 LOG_WAITING_MAX: Final = 256
-RENDERED_AT_ONCE: Final = 64
-"""Events under one view of the state, which is not held while the client takes them."""
+TOGETHER_MAX: Final = 64
+"""Events rendered under one view of the state, which is not held while the client takes them."""
 SEND_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 1.0
 HEARTBEAT_S: Final = 20.0
@@ -142,21 +142,33 @@ class SocketSession:
         chain = self._context.chain
         try:
             with chain.feed.subscribe(size_max=FEED_WAITING_MAX) as events:
-                async for event in events:
-                    if self._topics.follows(Topic.COMMITS, Topic.EVENTS, Topic.ROUNDS):
-                        await self._tell(event)
+                while True:
+                    await self._tell_next(events)
+                    if every_ms := self._topics.every_ms:
+                        await asyncio.sleep(every_ms / 1_000)
         except SubscriberLagError as error:
             raise _CutError(TOO_SLOW, _TOO_SLOW_TEXT) from error
 
-    async def _tell(self, event: ChainEvent) -> None:
-        for notice in self._topics.notices(event):
-            await self._send(notice)
-        places = self._topics.places(event)
-        for first in range(0, len(places), RENDERED_AT_ONCE):
-            for notice in self._rendered(places[first : first + RENDERED_AT_ONCE]):
-                await self._send(notice)
+    async def _tell_next(self, events: Subscription) -> None:
+        """Tell the next event, and with it those that are there already."""
+        waiting: list[Notice] = []
+        async for event in events:
+            for notices in self._slices(event):
+                waiting += notices
+                if len(waiting) >= TOGETHER_MAX:
+                    await self._send_notices(waiting)
+                    waiting = []
+            if not events.is_waiting:
+                break
+        await self._send_notices(waiting)
 
-    def _rendered(self, places: Sequence[EventPlace]) -> list[FromNode]:
+    def _slices(self, event: ChainEvent) -> Iterator[list[Notice]]:
+        yield list(self._topics.notices(event))
+        places = self._topics.places(event)
+        for first in range(0, len(places), TOGETHER_MAX):
+            yield self._rendered(places[first : first + TOGETHER_MAX])
+
+    def _rendered(self, places: Sequence[EventPlace]) -> list[Notice]:
         with self._context.chain.view() as state:
             renderer = Renderer(state, self._context.chain.machine.library)
             return [
@@ -174,6 +186,13 @@ class SocketSession:
             while True:
                 for notice in self._topics.log(await lines.get()):
                     await self._send(notice)
+
+    async def _send_notices(self, notices: Sequence[Notice]) -> None:
+        if self._topics.every_ms and len(notices) > 1:
+            await self._send(Batch(notices=tuple(notices)))
+            return
+        for notice in notices:
+            await self._send(notice)
 
     async def _send(self, notice: FromNode) -> None:
         self._sending += 1

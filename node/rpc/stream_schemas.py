@@ -5,13 +5,14 @@ several. `type` tells the message.
 """
 
 import enum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from node.rpc.schemas import LogLine, PlacedEvent
 from node.rpc.texts import DigestText, Whole
 
+EVERY_MS_MAX: Final = 1_000
 SubscriptionId = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
@@ -42,6 +43,9 @@ class Subscribe(_Message, frozen=True, kw_only=True, tag="subscribe"):
     topic: Topic
     contract: DigestText | None = None
     task: Whole | None = None
+    every_ms: Annotated[int, msgspec.Meta(ge=0, le=EVERY_MS_MAX)] = 0
+    """At least so long between two looks at the chain, then all that came in a `Batch`, where
+    every subscription of the socket asks for that; 0: at once. For who only shows what is."""
 
 
 class Unsubscribe(_Message, frozen=True, kw_only=True, tag="unsubscribe"):
@@ -85,6 +89,8 @@ class CertificateNotice(_Message, frozen=True, kw_only=True, tag="certificate"):
     number: Whole
     epoch: Whole
     height: Whole
+    formed_ms: Whole
+    """When this node knew it, by its own clock."""
 
 
 class EventNotice(_Message, frozen=True, kw_only=True, tag="event"):
@@ -117,14 +123,15 @@ class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
     message: str
 
 
+Notice: TypeAlias = CommitNotice | CertificateNotice | EventNotice | RoundNotice | LogNotice
+
+
+class Batch(_Message, frozen=True, kw_only=True, tag="batch"):
+    """Notices in the order they happened."""
+
+    notices: tuple[Notice, ...]
+
+
 FromClient: TypeAlias = Subscribe | Unsubscribe
-FromNode: TypeAlias = (
-    Subscribed
-    | Unsubscribed
-    | CommitNotice
-    | CertificateNotice
-    | EventNotice
-    | RoundNotice
-    | LogNotice
-    | Refused
-)
+Single: TypeAlias = Subscribed | Unsubscribed | Notice | Refused
+FromNode: TypeAlias = Single | Batch

@@ -24,6 +24,7 @@ from node.rpc.stream_schemas import (
     FromClient,
     FromNode,
     LogNotice,
+    Notice,
     Refused,
     RoundNotice,
     Subscribe,
@@ -97,6 +98,11 @@ class Topics:
         self._quota.give_back(len(self._subscriptions))
         self._subscriptions.clear()
 
+    @property
+    def every_ms(self) -> int:
+        """Return how long the client wants nothing after it was told something."""
+        return min((one.every_ms for one in self._subscriptions.values()), default=0)
+
     def follows(self, *topics: Topic) -> bool:
         """Tell whether the client follows one of them."""
         return any(one.topic in topics for one in self._subscriptions.values())
@@ -118,7 +124,7 @@ class Topics:
             case _:
                 assert_never(message)
 
-    def notices(self, event: ChainEvent) -> Iterator[FromNode]:
+    def notices(self, event: ChainEvent) -> Iterator[Notice]:
         """Yield what of an event of the chain needs no state to be told; what `places` has follows.
 
         Most clients follow only this, and a view of the state costs more than all their notices.
@@ -126,7 +132,7 @@ class Topics:
         match event:
             case CommitExecuted():
                 yield from self._commit(event)
-            case CertificateFormed(certificate=certificate):
+            case CertificateFormed(certificate=certificate, formed_ms=formed_ms):
                 checkpoint = certificate.checkpoint
                 for number in self._of(Topic.COMMITS):
                     yield CertificateNotice(
@@ -134,6 +140,7 @@ class Topics:
                         number=checkpoint.number,
                         epoch=checkpoint.epoch,
                         height=checkpoint.height,
+                        formed_ms=formed_ms,
                     )
             case _:
                 assert_never(event)
@@ -144,7 +151,7 @@ class Topics:
             return ()
         return tuple(place for place in _places(event) if self._wanted(place.event))
 
-    def placed(self, place: EventPlace, *, renderer: Renderer) -> Iterator[FromNode]:
+    def placed(self, place: EventPlace, *, renderer: Renderer) -> Iterator[Notice]:
         """Yield what one of `places` means for the client."""
         shown = renderer.placed(place)
         for number, one in self._wanted(place.event):
@@ -155,7 +162,7 @@ class Topics:
             if task is not None and one.task in (None, int(task)):
                 yield RoundNotice(id=number, task=int(task), event=shown)
 
-    def log(self, line: LogLine) -> Iterator[FromNode]:
+    def log(self, line: LogLine) -> Iterator[Notice]:
         """Yield what a line of the log means for the client."""
         for number in self._of(Topic.LOGS):
             yield LogNotice(id=number, line=line)
@@ -181,7 +188,7 @@ class Topics:
     def _of(self, topic: Topic) -> list[int]:
         return [number for number, one in self._subscriptions.items() if one.topic is topic]
 
-    def _commit(self, event: CommitExecuted) -> Iterator[FromNode]:
+    def _commit(self, event: CommitExecuted) -> Iterator[Notice]:
         for number in self._of(Topic.COMMITS):
             yield CommitNotice(
                 id=number,

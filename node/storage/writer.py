@@ -48,7 +48,7 @@ class Writer:
     """Makes batches durable; leave it to write out what waits and end its thread."""
 
     def __init__(self, environment: Environment, limits: QueueLimits) -> None:
-        self._environment = environment
+        self.environment: Final = environment
         self._limits = limits
         self._changed = threading.Condition()
         self._waiting: deque[tuple[WriteBatch, Future[None]]] = deque()
@@ -145,15 +145,15 @@ class Writer:
         if self._failure is not None:
             raise self._stopped() from self._failure
         if self._is_closing:
-            raise StorageClosedError(f"the writer of {self._environment.path} was closed")
+            raise StorageClosedError(f"the writer of {self.environment.path} was closed")
 
     def _stopped(self) -> WriterStoppedError:
-        return WriterStoppedError(path=self._environment.path, reason=str(self._failure))
+        return WriterStoppedError(path=self.environment.path, reason=str(self._failure))
 
     def _run(self) -> None:
         while group := self._take_group():
             try:
-                self._environment.commit([batch for batch, _ in group])
+                self.environment.commit([batch for batch, _ in group])
             except DiskReserveError as error:
                 for _, future in (*group, *self._drop_waiting()):
                     future.set_exception(error)

@@ -25,13 +25,13 @@ from node.rpc.stream_schemas import (
     CertificateNotice,
     CommitNotice,
     EventNotice,
-    FromNode,
     LogNotice,
     RoundNotice,
+    Single,
     Topic,
 )
 from node.rpc.topics import FAULTS_MAX, SUBSCRIPTIONS_PER_SOCKET_MAX
-from primitives.ids import Grain
+from primitives.ids import Grain, TimestampMs
 from tests.chain.founded import address_of
 from tests.rpc.offers import create_task
 from tests.rpc.stage import Stage, open_stage
@@ -47,13 +47,14 @@ async def _stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stag
         yield stage
 
 
+NOW = TimestampMs(1_790_000_000_000)
 HANDSHAKE = (
     b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 
 
-async def take(notices: AsyncIterator[FromNode], count: int) -> list[FromNode]:
+async def take(notices: AsyncIterator[Single], count: int) -> list[Single]:
     async with asyncio.timeout(5):
         return [await anext(notices) for _ in range(count)]
 
@@ -308,7 +309,7 @@ async def test_client_that_does_not_read_is_cut_and_nobody_waits(
                     await asyncio.sleep(0.001)
                 while feed.subscriber_count > before:
                     for _ in range(50):
-                        feed.publish(CertificateFormed(certified))
+                        feed.publish(CertificateFormed(certified, NOW))
                     await take(aiter(quick), 50)
     assert (await stage.client.health()).status == "ok"
 
@@ -322,9 +323,49 @@ async def test_burst_of_notices_cuts_no_client_that_reads(stage: Stage) -> None:
         for _ in range(subscriptions):
             await reader.subscribe(Topic.COMMITS)
         for _ in range(socket_session.FEED_WAITING_MAX):
-            stage.chain.feed.publish(CertificateFormed(certified))
+            stage.chain.feed.publish(CertificateFormed(certified, NOW))
         async with asyncio.timeout(20):
             await take(aiter(reader), subscriptions * socket_session.FEED_WAITING_MAX)
+
+
+async def test_who_asks_for_it_is_told_what_came_meanwhile_in_one_message(stage: Stage) -> None:
+    await transfer(stage)
+    certified = stage.chain.certified
+    assert certified is not None
+    url = f"{stage.server.url}/v1/stream"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as ws:
+        wish: dict[str, Any] = {"type": "subscribe", "topic": "commits", "every_ms": 200}
+        for number in range(2):
+            await ws.send_str(json.dumps(wish | {"id": number}))
+            assert (await ws.receive_json())["type"] == "subscribed"
+        for number in range(40):
+            if number == 1:
+                # The first one is told at once, the others after the rest.
+                assert (await ws.receive_json())["type"] == "batch"
+            stage.chain.feed.publish(CertificateFormed(certified, TimestampMs(number)))
+        found = [one["formed_ms"] for one in (await ws.receive_json())["notices"]]
+        while len(found) < 78:
+            found += [one["formed_ms"] for one in (await ws.receive_json())["notices"]]
+    assert found == [number for number in range(1, 40) for _ in range(2)]
+
+
+async def test_client_reads_batches_as_notices_and_one_subscription_at_once_ends_them(
+    stage: Stage,
+) -> None:
+    await transfer(stage)
+    certified = stage.chain.certified
+    assert certified is not None
+    async with stage.client.stream() as stream:
+        await stream.subscribe(Topic.COMMITS, every_ms=100)
+        for number in range(3):
+            stage.chain.feed.publish(CertificateFormed(certified, TimestampMs(number)))
+        told = await take(aiter(stream), 3)
+        assert [one.formed_ms for one in told if isinstance(one, CertificateNotice)] == [0, 1, 2]
+        await stream.subscribe(Topic.COMMITS)
+        stage.chain.feed.publish(CertificateFormed(certified, NOW))
+        assert {
+            one.id for one in await take(aiter(stream), 2) if isinstance(one, CertificateNotice)
+        } == {0, 1}
 
 
 async def test_client_that_takes_one_message_for_too_long_is_cut_though_few_wait(
@@ -346,7 +387,7 @@ async def test_client_that_takes_one_message_for_too_long_is_cut_though_few_wait
                     await asyncio.sleep(0.001)
                 for _ in range(16):
                     for _ in range(50):
-                        feed.publish(CertificateFormed(certified))
+                        feed.publish(CertificateFormed(certified, NOW))
                     await take(aiter(quick), 50)
                 while feed.subscriber_count > before:  # noqa: ASYNC110 - the server tells nobody
                     await asyncio.sleep(0.01)

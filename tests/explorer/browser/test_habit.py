@@ -48,8 +48,9 @@ async def test_chain_view_asks_no_more_than_the_benchmark_takes_it_to(
     assert set(asked) == set(usual)
     for path, count in usual.items():
         assert asked[path] <= MORE_MAX * count + AT_ONCE, path
-    topics = [json.loads(one) for one in told]
-    assert [one["topic"] for one in topics if one["type"] == "subscribe"] == list(CHAIN.follows)
+    wanted = [one for one in map(json.loads, told) if one["type"] == "subscribe"]
+    assert [one["topic"] for one in wanted] == list(CHAIN.follows)
+    assert {one["every_ms"] for one in wanted} == {CHAIN.every_ms}
 
 
 def _paths(urls: list[str]) -> Counter[str]:

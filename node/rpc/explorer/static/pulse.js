@@ -8,7 +8,7 @@ const STATUS_EVERY_MS = 5_000;
 const CLOCK_EVERY_MS = 1_200;
 const WINDOW_MS = 30_000;
 const CLOCK_FORGETS = 1.05;
-/** An answer that took longer says too little of the node's clock to time finality by it. */
+/** An answer that took longer says too little of the node's clock to tell by it how old the head is. */
 const CLOCK_TOOK_MS_MAX = 400;
 
 /** Return one page of the commits of this node, newest first, those before a height if given. */
@@ -46,7 +46,7 @@ export function watchPulse({ signal, everyMs = 500 }, onBeat) {
   };
   follow("commits", { signal }, (notice) => {
     if (notice.type === "commit") merge(pulse, [{ ...notice, is_final: false }]);
-    else certify(pulse, notice.height);
+    else certify(pulse, notice);
     beat();
   });
   onAnew(readAll, { signal });
@@ -72,17 +72,17 @@ function merge(pulse, found) {
   pulse.commits = ordered.slice(-KEPT);
 }
 
-/** The time of a certificate is ours, that of its commit the chain's: the offset joins them. */
-function certify(pulse, height) {
-  const now = nodeNow(pulse);
+/** The time of a certificate is by the clock of the node, that of its commit by those of many. */
+function certify(pulse, { height, formed_ms: formed }) {
   for (const one of pulse.commits) {
     if (one.height > height || one.is_final) continue;
     one.is_final = true;
     // An idle chain signs every few commits: only those that were to be signed tell the delay.
     if (one.checkpoint === null || one.checkpoint === undefined) continue;
-    const isTimed = one.height === height && pulse.clockTook <= CLOCK_TOOK_MS_MAX;
-    // A certificate before its commit is our clock's error, not a fast chain.
-    if (isTimed && now >= one.time_ms) pulse.finality.push([height, now - one.time_ms]);
+    // A certificate before its commit is the clock's error, not a fast chain.
+    if (one.height === height && formed >= one.time_ms) {
+      pulse.finality.push([height, formed - one.time_ms]);
+    }
   }
   pulse.finality = pulse.finality.slice(-KEPT);
   if (pulse.status) {

@@ -3,6 +3,9 @@ const WAIT_MS_MAX = 5_000;
 /** The server pings; a browser does not tell us, so silence is judged by the API instead. */
 const OPEN_TIMEOUT_MS = 8_000;
 
+/** What happens in so long is told at once: nobody reads faster, and it spares the node. */
+const TOGETHER_MS = 500;
+
 const channels = new Map();
 const stateListeners = new Set();
 const anewListeners = new Set();
@@ -21,7 +24,7 @@ let timer = null;
  */
 export function follow(topic, { task = null, contract = null, signal } = {}, onNotice) {
   if (signal?.aborted) return () => {};
-  const wanted = { type: "subscribe", topic };
+  const wanted = { type: "subscribe", topic, every_ms: TOGETHER_MS };
   if (task !== null) wanted.task = Number(task);
   if (contract !== null) wanted.contract = contract;
   const channel = channelOf(wanted);
@@ -123,7 +126,11 @@ function change(next) {
 }
 
 function receive(text) {
-  const notice = JSON.parse(text);
+  const message = JSON.parse(text);
+  (message.type === "batch" ? message.notices : [message]).forEach(hand);
+}
+
+function hand(notice) {
   if (notice.type === "subscribed" || notice.type === "unsubscribed") return;
   if (notice.type === "refused") {
     console.warn("the node refused to be followed:", notice.code, notice.message);
