@@ -124,12 +124,11 @@ fuzz: $(STAMP) ## random bytes against a decoder, programs against both engines:
 bench: $(STAMP) $(if $(filter vm,$(BENCH)),$(EVM_PEER)) $(if $(filter round_overhead,$(BENCH)),$(ROUND_PEERS)) ## what a room costs: BENCH=consensus, p2p, vm, ledger, mempool, devnet, explorer, round_overhead, aggregation, training, layouts, scoring (QUICK=1: short)
 	$(BIN)/python -m benchmarks.$(BENCH) $(if $(QUICK),--quick)
 
-# The defaults are what docs/federated.md shows; files of results let a run go on where it was broken off.
-federated: $(STAMP) ## ours beside FedAvg and central training on real texts, hours: DATA=folder MODEL= ROUNDS=10
-	$(BIN)/python -m benchmarks.federated --model $(or $(MODEL),package:$(ENCODER)) --data $(DATA) \
-		--clients 8 --alpha 0.3 --rounds $(or $(ROUNDS),10) --seeds 3 --jobs 2 --layers 2 \
-		--batch-size 4 --learning-rate 0.002 --train-max 4000 --test-max 2000 $(if $(QUICK),--quick) \
-		$(if $(RESULTS),--results $(RESULTS)) --json
+# Files of results let a run go on where it was broken off.
+federated: $(STAMP) ## ours beside FedAvg and central training on real texts, an hour: DATA=folder MODEL= OPTIONS="--task causal --group source"
+	$(BIN)/python -m benchmarks.federated --model $(or $(MODEL),package:$(ENCODER)) --data $(DATA) --jobs 2 --json \
+		$(if $(QUICK),--quick,--seeds 3 --rounds $(or $(ROUNDS),8) --layers 2 --train-max 2000 --test-max 2000 --hold-out 420) \
+		$(if $(RESULTS),--results $(RESULTS)) $(OPTIONS)
 
 poisoning: $(STAMP) ## every attack against every rule, about an hour: DATA=folder RESULTS=file (QUICK=1: a slice)
 	$(BIN)/python -m benchmarks.poisoning $(if $(DATA),--data $(DATA)) --jobs 2 $(if $(QUICK),--quick) \

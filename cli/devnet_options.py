@@ -6,7 +6,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from cli.model_publish import RateFall
+from cli.model_publish import RATE_MAX, RATE_MIN, RateFall
+from cli.reals import real_between
 
 
 class ModelSort(StrEnum):
@@ -56,7 +57,12 @@ Group: TypeAlias = Annotated[
     str, typer.Option("--group", metavar="COLUMN", help="Divide by it, where there are no classes.")
 ]
 Alpha: TypeAlias = Annotated[
-    float, typer.Option(min=1e-6, max=1e6, help="Of the Dirichlet division; small: all differ.")
+    float,
+    typer.Option(
+        parser=real_between(1e-6, 1e6),
+        metavar="NUMBER",
+        help="Of the Dirichlet division; small: all differ.",
+    ),
 ]
 Rounds: TypeAlias = Annotated[
     int, typer.Option(min=0, max=100_000, help="Of training; 0: no task.")
@@ -83,7 +89,13 @@ Layers: TypeAlias = Annotated[
     typer.Option(metavar="L,L,...", help="That get adapters, counted from 0: 4,5. Default: all."),
 ]
 Rate: TypeAlias = Annotated[
-    float | None, typer.Option("--learning-rate", min=1e-9, max=10.0, help="Of training.")
+    float | None,
+    typer.Option(
+        "--learning-rate",
+        parser=real_between(RATE_MIN, RATE_MAX),
+        metavar="NUMBER",
+        help="Of training.",
+    ),
 ]
 Schedule: TypeAlias = Annotated[
     RateFall, typer.Option("--schedule", help="Of the learning rate within a round.")

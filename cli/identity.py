@@ -33,7 +33,9 @@ Name: TypeAlias = Annotated[
 ]
 RoleOption: TypeAlias = Annotated[
     IdentityRole,
-    typer.Option("--role", help="client: trains and asks. agent: also publishes models."),
+    typer.Option(
+        "--role", help="client: trains and asks. agent: also publishes models and offers tasks."
+    ),
 ]
 Organisation: TypeAlias = Annotated[
     str, typer.Option(help="Whoever names it first owns it; others need to be admitted.")
@@ -117,6 +119,32 @@ def revoke(line: Signing, *, who: Who = None, yes: YesOption = False) -> None:
     if not yes:
         typer.confirm(_REVOKE, abort=True, err=True)
     send_and_tell(line, lambda _: call(address))
+
+
+def check_agent(line: Signing) -> None:
+    """Refuse an account whose identity is no agent's, before anything is computed or uploaded.
+
+    Only `hanse` asks for the role, as Algorithm 2 of Zuo et al. does; the chain takes a task of
+    any account that pays for it. A revoked identity is one no longer, so it has no role.
+
+    Raises:
+        ConfigurationError: the account is not registered, is revoked, or is a client.
+    """
+    from primitives.errors import ConfigurationError
+
+    found = line.ask(lambda client: client.identity(line.own_address().hex()))
+    if found.role == IdentityRole.AGENT:
+        return
+    if found.role:
+        raise ConfigurationError(
+            f"only agents publish models, and {found.name} is registered as {found.role}: sign "
+            "with an agent's --key, or hanse identity revoke and register another name with "
+            "--role agent"
+        )
+    raise ConfigurationError(
+        "only agents publish models, and your account has no identity: "
+        "hanse identity register NAME --role agent"
+    )
 
 
 def write_own_token(line: Signing, *, life_s: int = 300) -> str:

@@ -1,7 +1,8 @@
 """`hanse model publish`: the first global model of a task, and the document that describes it.
 
-By an agent with a valid token: Algorithm 2 of Zuo et al. A worker process looks at the base model
-and writes W_0; this process never loads torch.
+By an agent with a valid token: Algorithm 2 of Zuo et al. Whether the account is an agent's is asked
+before anything is computed, see `check_agent`. A worker process looks at the base model and writes
+W_0; this process never loads torch.
 """
 
 import os
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
+from cli.identity import check_agent
 from cli.online import Signing, signing
 from cli.printing import print_json, print_record
+from cli.reals import real_between
 
 if TYPE_CHECKING:
     from fl.jobs.results import PrepareResult
@@ -23,6 +26,13 @@ if TYPE_CHECKING:
 _DEADLINE_MS: Final = 1_800_000
 _NANO: Final = 10**9
 _SEED_SIZE_BYTES: Final = 32
+_COUNT_MAX: Final = 2**63 - 1
+_PAUSE_S_MAX: Final = 7 * 24 * 3_600
+"""What a task document holds at most, as the number before."""
+
+RATE_MIN: Final = 1e-9
+RATE_MAX: Final = 10.0
+"""Of learning: one unit of the document, and where nothing learns any more."""
 
 
 class ModelSort(StrEnum):
@@ -72,7 +82,7 @@ Labels: TypeAlias = Annotated[
     str, typer.Option(metavar="A,B,...", help="The classes of a classifier, in their order.")
 ]
 Rank: TypeAlias = Annotated[int, typer.Option(min=1, max=1_024, help="Of the adapter.")]
-Alpha: TypeAlias = Annotated[int, typer.Option(min=1, help="Of the adapter.")]
+Alpha: TypeAlias = Annotated[int, typer.Option(min=1, max=_COUNT_MAX, help="Of the adapter.")]
 Targets: TypeAlias = Annotated[
     list[str] | None, typer.Option("--target", help="A linear layer to adapt. Default: the usual.")
 ]
@@ -82,11 +92,22 @@ Byzantine: TypeAlias = Annotated[
     int, typer.Option(min=0, max=49, metavar="PERCENT", help="Updates that may be lies.")
 ]
 StepCount: TypeAlias = Annotated[
-    int, typer.Option("--steps", min=0, help="Of training in a round; 0: whole epochs.")
+    int,
+    typer.Option("--steps", min=0, max=_COUNT_MAX, help="Of training in a round; 0: whole epochs."),
 ]
-Epochs: TypeAlias = Annotated[int, typer.Option(min=1, help="Of training in a round.")]
-Batch: TypeAlias = Annotated[int, typer.Option(min=1, help="Examples of a step.")]
-Rate: TypeAlias = Annotated[float, typer.Option("--learning-rate", min=1e-9, help="Of training.")]
+Epochs: TypeAlias = Annotated[
+    int, typer.Option(min=1, max=_COUNT_MAX, help="Of training in a round.")
+]
+Batch: TypeAlias = Annotated[int, typer.Option(min=1, max=_COUNT_MAX, help="Examples of a step.")]
+Rate: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        "--learning-rate",
+        parser=real_between(RATE_MIN, RATE_MAX),
+        metavar="NUMBER",
+        help="Of training.",
+    ),
+]
 Schedule: TypeAlias = Annotated[RateFall, typer.Option(help="Of that rate within a round.")]
 RateKept: TypeAlias = Annotated[
     int,
@@ -94,8 +115,15 @@ RateKept: TypeAlias = Annotated[
         "--rate-kept", min=1, max=100, metavar="PERCENT", help="Of that rate from round to round."
     ),
 ]
-Tokens: TypeAlias = Annotated[int, typer.Option(min=2, help="At which a text is cut.")]
-Pause: TypeAlias = Annotated[float, typer.Option(min=0, help="Seconds between two rounds.")]
+Tokens: TypeAlias = Annotated[
+    int, typer.Option(min=2, max=_COUNT_MAX, help="At which a text is cut.")
+]
+Pause: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        parser=real_between(0, _PAUSE_S_MAX), metavar="S", help="Seconds between two rounds."
+    ),
+]
 Seed: TypeAlias = Annotated[
     str, typer.Option(metavar="HEX64", help="It gives W_0. Default: a new one.")
 ]
@@ -128,7 +156,7 @@ def publish(  # noqa: PLR0913 - an option for each field of the document
     seed: Seed = "",
     device: Device = "auto",
 ) -> None:
-    """Make W_0 of a base model, and give it and the task document to the node; needs torch."""
+    """As an agent, make W_0 of a base model, and give it and its task document to the node."""
     from fl.jobs.local_terms import LocalTerms, RateSchedule, Unit
     from fl.jobs.subject import AdaptedModel, FrozenModel, ModelKind
     from fl.rules.aggregation.rule import Rule
@@ -147,6 +175,7 @@ def publish(  # noqa: PLR0913 - an option for each field of the document
         schedule=RateSchedule(schedule.value),
         rate_kept_percent=rate_kept,
     )
+    check_agent(line)
     with tempfile.TemporaryDirectory(prefix="hanse-") as folder:
         made = _prepared(subject, Path(folder), device)
         document = _document(subject, made, title=title, label_names=names)

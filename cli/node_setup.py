@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from primitives.ids import ChainId
 
 _PASSWORD_BYTES = 24
-_FOLDER_MODE = 0o700
+_GENESIS_NAME = "genesis"
 _PASSWORD_NAME = "password"  # noqa: S105 - the name of a file
 
 
@@ -81,9 +81,12 @@ def init(  # noqa: PLR0913 - an option each
 ) -> None:
     """Make the folder of a node: a commented hanse.toml, the genesis file, and three keys.
 
-    The keys follow from 24 words, which are printed once.
+    The keys follow from 24 words, which are printed once. If this breaks off, run it again: there
+    is no node then, and the words that it may have printed are of no use.
     """
+    from cli.node_draft import NodeDraft
     from node.config.load import CONFIG_NAME
+    from node.config.sources import placed_examples
     from node.ledger.genesis import chain_id_of
     from primitives.errors import ConfigurationError
 
@@ -96,18 +99,20 @@ def init(  # noqa: PLR0913 - an option each
     _set(settings, "network.listen", tuple(listen or ()))
     _set(settings, "network.peers", tuple(peers or ()))
     _set(settings, "rpc.listen", rpc)
-    _set(settings, "training.examples", examples)
-    if make_password:
-        password_file = home / _PASSWORD_NAME
-    _set(settings, "keys.password_file", None if password_file is None else str(password_file))
+    # Paths in the file count from the folder of the node, those of an option from where we are.
+    _set(settings, "training.examples", examples and placed_examples(examples, folder=Path.cwd()))
+    _set(settings, "keys.password_file", _password_place(password_file, is_made=make_password))
     _check(home, settings)
-    home.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-    password = _password(password_file, is_made=make_password)
-    made = _make_keys(home, password)
-    _write(home / "genesis", raw)
-    # Last of all: a folder without this file is no node yet, so `init` can be run again.
-    _write(home / CONFIG_NAME, _text(settings).encode())
-    _tell(home, chain_id_of(raw), made, as_json=as_json)
+    with NodeDraft.open(home, last=CONFIG_NAME) as draft:
+        _check_free(home, raw, password=make_password)
+        file = draft.folder / _PASSWORD_NAME if make_password else password_file
+        made = _make_keys(draft.folder, _password(file, is_made=make_password))
+        if not (home / _GENESIS_NAME).exists():
+            (draft.folder / _GENESIS_NAME).write_bytes(raw)
+        (draft.folder / CONFIG_NAME).write_text(_text(settings), encoding="utf-8")
+        # Before there is a node: whose words nobody has seen could never be restored.
+        _tell(home, chain_id_of(raw), made, as_json=as_json)
+        draft.finish()
 
 
 def run(*, folder: FolderOption = None) -> None:
@@ -163,6 +168,23 @@ def read_genesis_file(path: Path) -> bytes:
     return raw
 
 
+def _check_free(home: Path, genesis: bytes, *, password: bool) -> None:
+    """Refuse a folder that has keys of its own or follows another chain, before words are made."""
+    from node.config.sections import KeysSection
+    from node.keystore.errors import KeyExistsError
+    from node.keystore.key_file import KeyKind
+    from primitives.errors import ConfigurationError
+
+    paths = KeysSection()
+    names = [getattr(paths, kind.value) for kind in KeyKind]
+    for name in [*names, _PASSWORD_NAME] if password else names:
+        if (home / name).exists():
+            raise KeyExistsError(path=home / name)
+    path = home / _GENESIS_NAME
+    if path.exists() and path.read_bytes() != genesis:
+        raise ConfigurationError(f"{path} exists and is of another chain")
+
+
 def _set(settings: dict[str, object], key: str, value: object) -> None:
     if value:
         settings[key] = value
@@ -179,6 +201,13 @@ def _check(home: Path, settings: dict[str, object]) -> None:
     from node.config.load import CONFIG_NAME, parse_config
 
     parse_config(_text(settings), folder=home, place=str(home / CONFIG_NAME), environ={})
+
+
+def _password_place(file: Path | None, *, is_made: bool) -> str | None:
+    """Return how the node finds the file: by its name in the folder, or by its whole path."""
+    if is_made:
+        return _PASSWORD_NAME
+    return None if file is None else str(file.absolute())
 
 
 def _password(file: Path | None, *, is_made: bool) -> "Secret":
@@ -217,18 +246,6 @@ def _make_keys(home: Path, password: "Secret") -> _Keys:
         peer=peer_id_text(peer_id_of(public[KeyKind.NODE].raw)),
         phrase=phrase.reveal().decode(),
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a new file as a whole."""
-    from primitives.errors import ConfigurationError
-
-    draft = path.with_name(f"{path.name}.draft")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _tell(home: Path, chain_id: "ChainId", made: _Keys, *, as_json: bool) -> None:

@@ -7,13 +7,13 @@ adds what a transaction needs, and hands it a `Signing`.
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import typer
 
-from cli.amounts import parse_amount
+from cli.amounts import AMOUNT_MAX, parse_amount
 from cli.home import NODE_VARIABLE, FolderOption, folder_of, url_of
 
 if TYPE_CHECKING:
@@ -45,14 +45,24 @@ PasswordOption: TypeAlias = Annotated[
 FeeOption: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        "--fee", min=1, metavar="GRAINS", help="Most for a gas. Default: twice the price."
+        "--fee",
+        min=1,
+        max=AMOUNT_MAX,
+        metavar="GRAINS",
+        help="Most for a gas. Default: twice the price.",
     ),
 ]
 TipOption: TypeAlias = Annotated[
-    int, typer.Option("--tip", min=0, metavar="GRAINS", help="For validators, of each gas.")
+    int,
+    typer.Option(
+        "--tip", min=0, max=AMOUNT_MAX, metavar="GRAINS", help="For validators, of each gas."
+    ),
 ]
 GasOption: TypeAlias = Annotated[
-    int | None, typer.Option("--gas", min=1, metavar="GAS", help="The most gas. Default: plenty.")
+    int | None,
+    typer.Option(
+        "--gas", min=1, max=AMOUNT_MAX, metavar="GAS", help="The most gas. Default: plenty."
+    ),
 ]
 NoWaitOption: TypeAlias = Annotated[
     bool, typer.Option("--no-wait", help="Print the id of the transaction and end.")
@@ -116,6 +126,7 @@ class Signing(Online):
     Args:
         fee: most for a gas, in grains; None: twice the present price.
         gas: None: enough for most of what the action may do.
+        signer: the key, once it is open.
     """
 
     key: str | None = None
@@ -124,11 +135,18 @@ class Signing(Online):
     tip: int = 0
     gas: int | None = None
     no_wait: bool = False
+    signer: "PrivateKey | None" = field(default=None, repr=False)
+
+    def opened(self) -> "Signing":
+        """Return the same with the key open: whoever signs again later is asked for no password."""
+        return replace(self, signer=self.private_key())
 
     def private_key(self) -> "PrivateKey":
         """Return the key that signs, opened with its password."""
         from cli.own_keys import find_own, open_own
 
+        if self.signer is not None:
+            return self.signer
         known = find_own(self.key, self.folder)
         return open_own(known, folder=self.folder, password_file=self.password_file)
 

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 import typer
 
+from cli.reals import real_between
+
 if TYPE_CHECKING:
     from p2p.probe.plan import ProbePlan
     from p2p.wire.multiaddr import Multiaddr
@@ -31,7 +33,12 @@ Publish: TypeAlias = Annotated[
 ]
 Size: TypeAlias = Annotated[int, typer.Option(min=1, max=_COUNT_MAX, help="Bytes of each message.")]
 Rate: TypeAlias = Annotated[
-    float, typer.Option(min=0, max=_COUNT_MAX, help="Messages a second; 0: no limit.")
+    float,
+    typer.Option(
+        parser=real_between(0, _COUNT_MAX),
+        metavar="NUMBER",
+        help="Messages a second; 0: no limit.",
+    ),
 ]
 Expect: TypeAlias = Annotated[
     int, typer.Option(min=0, max=_COUNT_MAX, help="Messages that have to arrive.")
@@ -41,14 +48,26 @@ MinPeers: TypeAlias = Annotated[
     typer.Option(min=0, max=_COUNT_MAX, help="Subscribers to wait for before publishing."),
 ]
 Settle: TypeAlias = Annotated[
-    float, typer.Option(min=0, max=_SECONDS_MAX, help="Seconds to wait after that.")
+    float,
+    typer.Option(
+        parser=real_between(0, _SECONDS_MAX), metavar="S", help="Seconds to wait after that."
+    ),
 ]
 Timeout: TypeAlias = Annotated[
     float | None,
-    typer.Option(min=0, max=_SECONDS_MAX, help="Seconds until the goals have to be met."),
+    typer.Option(
+        parser=real_between(0, _SECONDS_MAX),
+        metavar="S",
+        help="Seconds until the goals have to be met.",
+    ),
 ]
 Linger: TypeAlias = Annotated[
-    float, typer.Option(min=0, max=_SECONDS_MAX, help="Seconds to go on serving when they are met.")
+    float,
+    typer.Option(
+        parser=real_between(0, _SECONDS_MAX),
+        metavar="S",
+        help="Seconds to go on serving when they are met.",
+    ),
 ]
 Seed: TypeAlias = Annotated[
     str | None, typer.Option(metavar="HEX64", help="The seed of the key; by default a new one.")

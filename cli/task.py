@@ -8,8 +8,10 @@ import typer
 from cli.amounts import hanse, parse_amount
 from cli.blob import blob_digest, fetch
 from cli.home import config_of
+from cli.identity import check_agent
 from cli.online import Online, Signing, YesOption, online, signing
 from cli.printing import print_json, print_record, print_table
+from cli.reals import real_between
 from cli.sending import send, tell
 
 if TYPE_CHECKING:
@@ -24,8 +26,16 @@ _WINDOWS: Final = 7
 _MS_PER_S: Final = 1_000
 _PAGE: Final = 50
 _TASKS_MAX: Final = 1_000
+WINDOW_S_MAX: Final = 7 * 24 * 3_600
+"""What the chain takes at most."""
+TERM_MAX: Final = 2**63 - 1
+"""What a transaction can carry; whether the term makes sense is for the chain to say."""
 
-Number: TypeAlias = Annotated[int, typer.Argument(min=0, help="The number of the task.")]
+_read_window_s: Final = real_between(0, WINDOW_S_MAX)
+
+Number: TypeAlias = Annotated[
+    int, typer.Argument(min=0, max=TERM_MAX, help="The number of the task.")
+]
 Document: TypeAlias = Annotated[
     str, typer.Option(metavar="CID", help="The task document that `hanse model publish` printed.")
 ]
@@ -52,15 +62,24 @@ Windows: TypeAlias = Annotated[
     str, typer.Option(metavar="S,S,...", help="Seconds of the seven phases, or one for all.")
 ]
 Epsilon: TypeAlias = Annotated[
-    int, typer.Option(min=0, help="Least gain of an update, in 100 micro-nats, as all that follow.")
+    int,
+    typer.Option(
+        min=0, max=TERM_MAX, help="Least gain of an update, in 100 micro-nats, as all that follow."
+    ),
 ]
-Band: TypeAlias = Annotated[int, typer.Option(min=1, help="Least half-width of the score band.")]
-Harm: TypeAlias = Annotated[int, typer.Option(min=0, help="A loss above it is harm.")]
+Band: TypeAlias = Annotated[
+    int, typer.Option(min=1, max=TERM_MAX, help="Least half-width of the score band.")
+]
+Harm: TypeAlias = Annotated[int, typer.Option(min=0, max=TERM_MAX, help="A loss above it is harm.")]
 Guard: TypeAlias = Annotated[
     str, typer.Option(metavar="N,N,...", help="Most that loss, then each class, may get worse.")
 ]
-Clip: TypeAlias = Annotated[int, typer.Option(min=1, help="Norm of updates in the first round.")]
-ClipMin: TypeAlias = Annotated[int, typer.Option(min=1, help="Least norm of later ones.")]
+Clip: TypeAlias = Annotated[
+    int, typer.Option(min=1, max=TERM_MAX, help="Norm of updates in the first round.")
+]
+ClipMin: TypeAlias = Annotated[
+    int, typer.Option(min=1, max=TERM_MAX, help="Least norm of later ones.")
+]
 Share: TypeAlias = Annotated[
     int, typer.Option("--identity-percent", min=15, max=100, help="Most that one trainer earns.")
 ]
@@ -96,12 +115,16 @@ def create(  # noqa: PLR0913 - an option for each term
     listed: Described = True,
     yes: YesOption = False,
 ) -> None:
-    """Offer a task: a model, what its rounds pay, and what they must reach."""
+    """Offer a task: a model, what its rounds pay, and what they must reach.
+
+    Your account must be registered as an agent: hanse identity register NAME --role agent.
+    """
     from node.federation.calls import Offer, create_task
     from primitives.ids import Grain
 
     if ready > slots:
         raise typer.BadParameter(f"--ready is at most --slots, {slots}")
+    check_agent(line)
     content = read_document_of(line, document)
     offer = Offer(
         document=blob_digest(document),
@@ -180,7 +203,11 @@ def show(line: Online, *, task: Number) -> None:
 @app.command()
 @online
 def join(line: Online, *, task: Number) -> None:
-    """Have the node of --folder take part in a task; a running one does so within seconds."""
+    """Have the node of --folder take part in a task; a running one does so within seconds.
+
+    A node takes part in all tasks until it is told of one: from the first `join` on, only in those
+    that were joined.
+    """
     found = line.ask(lambda client: client.task(task))
     if found.is_closing:
         typer.echo("warning: the task is closed and opens no round any more", err=True)
@@ -234,10 +261,7 @@ def read_document_of(line: Online, document: str) -> "TaskDocument":
 
 
 def _windows(text: str) -> tuple[int, ...]:
-    try:
-        seconds = [float(word) for word in text.split(",")]
-    except ValueError as error:
-        raise typer.BadParameter("--windows takes seconds: 60, or seven of them") from error
+    seconds = [_window_s(word) for word in text.split(",")]
     if len(seconds) == 1:
         seconds *= _WINDOWS
     if len(seconds) != _WINDOWS:
@@ -245,14 +269,26 @@ def _windows(text: str) -> tuple[int, ...]:
     return tuple(round(one * _MS_PER_S) for one in seconds)
 
 
+def _window_s(word: str) -> float:
+    try:
+        return _read_window_s(word)
+    except typer.BadParameter as error:
+        raise typer.BadParameter(
+            f"--windows takes seconds, up to {WINDOW_S_MAX}: 60, or seven of them"
+        ) from error
+
+
 def _guard(text: str, *, classes: int) -> tuple[int, ...]:
     if not text:
         # Half a hundredth of a nat on all examples, and ten times that on one class of them.
         return (50, *(500,) * min(classes, 15))
     try:
-        return tuple(int(word) for word in text.split(","))
+        bounds = tuple(int(word) for word in text.split(","))
     except ValueError as error:
         raise typer.BadParameter("--guard takes whole numbers with commas between") from error
+    if not all(-TERM_MAX <= bound <= TERM_MAX for bound in bounds):
+        raise typer.BadParameter(f"--guard takes numbers up to {TERM_MAX}")
+    return bounds
 
 
 def _created(receipt: "Receipt") -> int | None:
@@ -296,9 +332,15 @@ def _change(folder: Path, task: int, *, is_in: bool) -> tuple[int, ...]:
     if config is None:
         raise ConfigurationError(f"there is no node in {folder}: name its folder with --folder")
     chosen = () if config.training.tasks == "all" else config.training.tasks
-    if config.training.tasks == "all" and not is_in:
-        raise ConfigurationError(
-            'the node takes part in "all" tasks: join the ones that it shall keep first'
+    if config.training.tasks == "all":
+        if not is_in:
+            raise ConfigurationError(
+                'the node takes part in "all" tasks: join the ones that it shall keep first'
+            )
+        typer.echo(
+            f'warning: the node took part in "all" tasks and leaves all but {task}: join others as '
+            'well, or set training.tasks = "all" again',
+            err=True,
         )
     left = [one for one in chosen if one != task]
     changed = tuple(sorted([*left, task] if is_in else left))

@@ -21,7 +21,8 @@ import structlog
 from consensus.core import Core
 from consensus.parameters import Tuning
 from fl.jobs.client import WorkerClient
-from node.blobs.collector import BlobCollector, divided
+from node.blobs.bounds import BlobBounds, divided
+from node.blobs.collector import BlobCollector
 from node.blobs.fetcher import BlobFetcher
 from node.blobs.sealed import SealedUpdates
 from node.blobs.server import BlobServer
@@ -30,7 +31,7 @@ from node.chain.chain import Chain
 from node.chain.limits import KEPT_VERSIONS_MIN, ChainLimits
 from node.chain.opening import LEDGER_NAME
 from node.chain.reader import ContractReader
-from node.config.sections import Config, NetworkSection, StorageSection
+from node.config.sections import Config, MempoolSection, NetworkSection, StorageSection
 from node.config.watched import WatchedTasks, chosen_tasks
 from node.duties.outfit import (
     BlobParts,
@@ -58,6 +59,7 @@ from node.rpc.log_ring import LogRing
 from node.rpc.round_shelf import RoundShelf
 from node.rpc.round_watch import RoundWatch
 from node.rpc.server import RpcServer, RpcSettings
+from node.rpc.uploads import Uploads
 from node.running.certificate_gaps import CertificateGaps
 from node.running.clock import SystemClock
 from node.running.own_keys import OwnKeys
@@ -217,19 +219,17 @@ class _Opening:
             peering.pubsub,
             SignatureChecks(service, verified),
             clock=self._clock,
-            limits=PoolLimits(bytes_max=self._config.mempool.bytes_max),
+            limits=pool_limits(self._config.mempool),
         )
 
     def _blobs(self, chain: Chain) -> BlobStore:
-        bounds = divided(self._config.storage.blob_bytes_max)
         store = self._resources.enter_context(
             BlobStore.open(
                 self._config.folder / BLOBS_FOLDER,
                 chain_id=chain.chain_id,
                 node_id=self._keys.peer.public_key,
                 clock=self._clock,
-                bytes_max=bounds.bytes_max,
-                file_bytes_max=bounds.file_bytes_max,
+                bounds=blob_bounds(self._config.storage),
             )
         )
         self._parts["blob collector"] = BlobCollector(store).run
@@ -251,7 +251,7 @@ class _Opening:
         fetcher = BlobFetcher(host, blobs, chain_id=chain.chain_id)
         self._envelopes = envelopes = SealedUpdates(fetcher, chain_id=chain.chain_id)
         self._gatherer = Gatherer(fetcher)
-        learning = learning_of(self._config.training)
+        learning = learning_of(self._config)
         roles = roles_of(self._config.node.roles, learning)
         if wallet is None or not roles:
             return None
@@ -372,7 +372,10 @@ class _Opening:
             blobs=blobs,
             envelopes=self._envelopes,
             gatherer=self._gatherer,
-            uploads=_emptied(self._config.folder / UPLOADS_FOLDER),
+            uploads=Uploads(
+                _emptied(self._config.folder / UPLOADS_FOLDER),
+                reserve=Reserve(bytes_max=self._config.storage.disk_reserve),
+            ),
             duties=None if node.steward is None else _Duties(node.steward),
             logs=self._foundation.logs,
             rounds=rounds,
@@ -419,6 +422,16 @@ def chain_limits(section: StorageSection) -> ChainLimits:
         kept_history=section.kept_history or None,
         map=MapLimits(reserve=Reserve(bytes_max=section.disk_reserve)),
     )
+
+
+def blob_bounds(section: StorageSection) -> BlobBounds:
+    """Return how much of the disk blobs may take."""
+    return divided(section.blob_bytes_max, reserve=Reserve(bytes_max=section.disk_reserve))
+
+
+def pool_limits(section: MempoolSection) -> PoolLimits:
+    """Return what the mempool may hold."""
+    return PoolLimits(bytes_max=section.bytes_max, per_sender_max=section.per_sender_max)
 
 
 def sync_limits(section: NetworkSection, *, key: PrivateKey | None, chain: Chain) -> SyncLimits:

@@ -9,13 +9,12 @@ from typing import Final
 import structlog
 
 from node.app import Foundation, chain_limits, open_node
-from node.chain.opening import LEDGER_NAME
 from node.config.sections import Join
 from node.ledger.genesis import chain_id_of
 from node.running.peering import open_peering
-from node.storage.meta_pages import DATA_NAME
-from node.sync.errors import TooFarBehindError
-from node.sync.snapshot import Place, join_by_snapshot, set_aside
+from node.sync.errors import NoSnapshotError, TooFarBehindError
+from node.sync.limits import DEFAULT_LIMITS, SyncLimits
+from node.sync.snapshot import Joined, Place, Stage, join_by_snapshot, set_aside, stage_of
 from primitives.errors import HanseError
 
 SWITCH_INTERVAL_S: Final = 0.000_5
@@ -26,13 +25,17 @@ _log: Final = structlog.get_logger("node")
 
 
 async def run_node(
-    foundation: Foundation, *, announce: Callable[[str], None] = lambda _: None
+    foundation: Foundation,
+    *,
+    announce: Callable[[str], None] = lambda _: None,
+    join_limits: SyncLimits = DEFAULT_LIMITS,
 ) -> None:
     """Run a node until SIGINT or SIGTERM, or until its operator asks for its end.
 
     Args:
         foundation: read before, so that what is wrong with it is told at once.
         announce: told the URL of the API once all parts run; empty if there is none.
+        join_limits: of one attempt to join by a snapshot; there are attempts until one succeeds.
 
     Raises:
         HanseError: a part failed; what was acknowledged is durable.
@@ -40,8 +43,8 @@ async def run_node(
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     stop = asyncio.Event()
     _listen_to_signals(stop)
-    if foundation.config.network.join is Join.SNAPSHOT and not has_ledger(foundation):
-        await _unless(stop, _join(foundation))
+    if needs_snapshot(foundation):
+        await _unless(stop, _join(foundation, join_limits))
     while not stop.is_set():
         try:
             await _run_parts(foundation, stop=stop, announce=announce)
@@ -51,7 +54,7 @@ async def run_node(
                 raise error from group
             _log.warning("too far behind", reason=str(error))
             set_aside(foundation.config.folder, height=error.height)
-            await _unless(stop, _join(foundation))
+            await _unless(stop, _join(foundation, join_limits))
     _log.info("stopped")
 
 
@@ -104,15 +107,31 @@ async def _for_ever(name: str, part: Callable[[], Coroutine[None, None, None]]) 
     raise AssertionError(f"{name} ended, and nobody asked it to")
 
 
-async def _join(foundation: Foundation) -> None:
-    """Fetch a certified state from peers in place of the ledger that is not there."""
+def needs_snapshot(foundation: Foundation) -> bool:
+    """Tell whether the operator wants a snapshot and there is no state, or one is under way.
+
+    A join that was begun goes on whatever the operator says by now: who is too far behind begins
+    one too, and no peer would have the commits.
+
+    Raises:
+        StorageError: the ledger cannot be opened.
+    """
+    match stage_of(_place(foundation), clock=foundation.clock):
+        case Stage.WHOLE:
+            return False
+        case Stage.UNFINISHED:
+            return True
+        case Stage.EMPTY:
+            return foundation.config.network.join is Join.SNAPSHOT
+
+
+async def _join(foundation: Foundation, limits: SyncLimits) -> None:
+    """Fetch a certified state from peers in place of the ledger that is not there.
+
+    A chain may be too young to have one. To execute all commits instead would be the very thing
+    that the operator did not want, so the node waits, and says so.
+    """
     config, identity = foundation.config, foundation.keys.peer
-    place = Place(
-        folder=config.folder,
-        genesis=foundation.genesis,
-        node_id=identity.public_key,
-        limits=chain_limits(config.storage),
-    )
     async with (
         open_peering(
             config.network,
@@ -125,15 +144,26 @@ async def _join(foundation: Foundation) -> None:
         asyncio.TaskGroup() as tasks,
     ):
         searching = tasks.create_task(peering.discovery.run(), name="discovery")
-        joined = await join_by_snapshot(place, peering.host, clock=foundation.clock)
+        _log.info("joining by snapshot")
+        joined: Joined | None = None
+        while joined is None:
+            try:
+                joined = await join_by_snapshot(
+                    _place(foundation), peering.host, clock=foundation.clock, limits=limits
+                )
+            except NoSnapshotError as error:
+                _log.warning("waiting for a snapshot", reason=str(error))
         searching.cancel()
-    checkpoint = joined.checkpoint
-    _log.info("joined by snapshot", height=checkpoint.height, chunks=joined.chunks)
+    _log.info("joined by snapshot", height=joined.checkpoint.height, chunks=joined.chunks)
 
 
-def has_ledger(foundation: Foundation) -> bool:
-    """Tell whether the folder of a node holds a ledger, if only one that is half restored."""
-    return (foundation.config.folder / LEDGER_NAME / DATA_NAME).exists()
+def _place(foundation: Foundation) -> Place:
+    return Place(
+        folder=foundation.config.folder,
+        genesis=foundation.genesis,
+        node_id=foundation.keys.peer.public_key,
+        limits=chain_limits(foundation.config.storage),
+    )
 
 
 def _said(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -91,6 +91,9 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
 def _add_ours(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validators", type=int, help="(7)")
     parser.add_argument("--rule", type=Rule, choices=list(Rule), help="(trimmed)")
+    parser.add_argument(
+        "--byzantine-percent", type=int, help="of the updates that the rule reckons with (25)"
+    )
     parser.add_argument("--outer", type=OuterRule, choices=list(OuterRule), help="(plain)")
     parser.add_argument("--rate", type=_fixed, help="of the outer optimiser (1.0)")
     parser.add_argument("--clip", type=_norm, help="norm, of the first round (16)")

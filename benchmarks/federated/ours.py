@@ -145,9 +145,6 @@ class _Round:
             after_quality(reputation, score=score, threshold=threshold, median=middle)
             for reputation, score in zip(task.reputations, scores, strict=True)
         ]
-        if accepted:
-            norms = [updates[index].norm for index in accepted]
-            task.clip = next_clip(task.clip, norms, clip_min=CLIP_MIN)
 
     def _sent(self, client: int) -> Update:
         run, number = self._run, self._number
@@ -213,7 +210,10 @@ class _Round:
             weights = weigh([candidates[index] for index in left])
             chosen = [updates[index] for index in left]
             if self._try(optimizer, chosen, weights, left):
+                norms = [one.norm for one in chosen]
+                self._task.clip = next_clip(self._task.clip, norms, clip_min=CLIP_MIN)
                 self._run.tally.note("rung", rung)
+                self._run.tally.note("null_rounds", 0)
                 self._note_errors(chosen, weights)
                 return True
         self._run.tally.note("null_rounds", 1)
@@ -228,7 +228,13 @@ class _Round:
     ) -> bool:
         task, places = self._task, self._places
         vectors = [one.clipped for one in chosen]
-        delta = aggregate(vectors, weights, rule=self._run.settings.rule)
+        delta = aggregate(
+            vectors,
+            weights,
+            rule=self._run.settings.rule,
+            byzantine=len(chosen) * self._run.settings.byzantine_percent // 100,
+            radius=task.clip,
+        )
         step = optimizer.step(task.outer.part(places), delta)
         following = apply(self._before, step.applied)
         if self._jury.rise(self._layout, self._before, following) > GUARD_BOUND:

@@ -30,7 +30,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         rows: the share of wrong answers, or the perplexity, beside each other arm's.
         arms: figures on the test split by arm and name, shares from 0 to 1.
         samples: texts that went through training, by arm, mean over seeds.
-        facts: what arms tell besides, by arm and name, mean over seeds.
+        facts: what arms tell besides, by arm and name; the mean over seeds, of maxima the greatest.
         checks: what must hold, by name.
     """
 
@@ -92,7 +92,9 @@ def _checks(ours: Mapping[str, float]) -> dict[str, bool]:
 def _facts(records: Sequence[Record]) -> dict[str, float]:
     names = sorted({name for record in records for name in record.facts})
     return {
-        name: _mean([record.facts[name] for record in records if name in record.facts])
+        name: (max if name.endswith("_max") else _mean)(
+            [record.facts[name] for record in records if name in record.facts]
+        )
         for name in names
     }
 

@@ -51,7 +51,12 @@ def relative_errors(one: Averaging) -> Mapping[str, float]:
         missed += _square(_product(one.layout, one.result, spec.name) - exact)
         whole += _square(exact)
         moved += _square(exact - _product(one.layout, one.start, spec.name))
-    return {"product": (missed / whole) ** 0.5, "change": (missed / moved) ** 0.5}
+    return {"product": _root_of(missed, whole), "change": _root_of(missed, moved)}
+
+
+def _root_of(missed: float, whole: float) -> float:
+    # Where B is zero still, so is every product.
+    return (missed / whole) ** 0.5 if whole else 0.0
 
 
 def _product(layout: TensorLayout, vector: Vector, name: str) -> NDArray[np.float64]:

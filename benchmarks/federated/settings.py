@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         schedule: of the learning rate, in every local run; pooled training is one.
         rate_kept_percent: of that rate, from each round to the next; pooled training is one.
         hold_out: texts that only validators see, taken from the training split before all else.
+        byzantine_percent: of the updates that the rule reckons with, as tasks do by default.
         clip: of the first round, as `fl.rules.update.norms` measures.
         rate: of the outer optimiser, Q16.
     """
@@ -78,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     hold_out: int = 210
     validators: int = 7
     rule: Rule = Rule.TRIMMED_MEAN
+    byzantine_percent: int = 25
     outer: OuterRule = OuterRule.PLAIN
     rate: int = 1 << 16
     clip: int = 1 << 20

@@ -163,7 +163,7 @@ def _rules(text: str) -> list[str]:
 def _texts_at_hand() -> str:
     """Return the folder of real texts that tests use: see `tests/shared.py`."""
     named = os.environ.get("HANSE_SHARED")
-    shared = Path(named) if named else Path(__file__).parents[2] / "shared"
+    shared = Path(named) if named else Path(__file__).parents[3] / "shared"
     return str(shared / "data" / "ag_news")
 
 

@@ -36,7 +36,10 @@ from primitives.hashing import sha256
 
 FEDAVG: Final = "fedavg"
 POQ: Final = "poq"
-RULES: Final = (*(rule.value for rule in Rule), POQ)
+PROBED: Final = "probed"
+"""Proof of Quality in a task whose validators hold texts with triggers as well."""
+
+RULES: Final = (*(rule.value for rule in Rule), POQ, PROBED)
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,9 +180,15 @@ def opened(source: Source) -> Corpus:
 def _defence(cell: Cell, federation: Federation, plan: Plan) -> Defence:
     if cell.rule == FEDAVG:
         return FedAvg()
-    if cell.rule != POQ:
+    if cell.rule not in (POQ, PROBED):
         return Geometry(Rule(cell.rule))
-    quality = replace(plan.quality, liars=cell.liars, lie=Kind(cell.lie), silent=cell.silent)
+    quality = replace(
+        plan.quality,
+        probes=cell.rule == PROBED,
+        liars=cell.liars,
+        lie=Kind(cell.lie),
+        silent=cell.silent,
+    )
     return Panel.seat(federation, quality)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.poisoning.model import Crowd, Examples, Floats, Local, Shape
+from benchmarks.poisoning.model import Crowd, Examples, Local, Shape
 from devnet.attacks.poisoning.catalogue import Attack, Poison
 from fl.training.examples.partition import dirichlet
+from fl.training.scoring.terms import evened
 
 EXAMPLES_MIN: Final = 20
 TARGET: Final = 0
@@ -80,7 +81,7 @@ class Bench:
         plain: of all validators, one after the other.
         probed: the same texts with triggers that validators try.
         parts: where each validator's are.
-        weights: of each example in the mean of its validator; those of one part sum to one.
+        weights: of each example in a score, those of one part sum to one.
     """
 
     def __init__(self, corpus: Corpus, parts: Sequence[NDArray[np.int64]]) -> None:
@@ -90,12 +91,7 @@ class Bench:
         ends = np.cumsum([len(part) for part in parts]).tolist()
         self.parts = [slice(end - len(part), end) for end, part in zip(ends, parts, strict=True)]
         labels = self.plain.y.numpy()
-        self.weights = np.concatenate([_weights(labels[part]) for part in self.parts])
-
-    def mean(self, values: Floats, part: slice) -> Floats:
-        """Return the weighted mean of (..., example) over the examples of one validator."""
-        mean: Floats = values[..., part] @ self.weights[part]
-        return mean
+        self.weights = np.concatenate([evened(labels[part]) for part in self.parts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +123,6 @@ def divide(
     order = dice.permutation(len(corpus.held_out))
     bench = Bench(corpus, np.array_split(order, setting.validators))
     return Division(corpus, Crowd(clients), bench, attackers)
-
-
-def _weights(labels: NDArray[np.int64]) -> Floats:
-    """Return weights that go with the root of a class's size, and not with its size.
-
-    By size alone, holders of rare classes score below nothing while the model learns how frequent
-    each class is; were all classes equal, the few examples of a rare one would give most of the
-    noise.
-    """
-    weights = 1 / np.sqrt(np.bincount(labels)[labels])
-    evened: Floats = weights / weights.sum()
-    return evened
 
 
 def _poisoned(corpus: Corpus, indices: Sequence[int], attack: Attack) -> Examples:

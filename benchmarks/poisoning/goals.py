@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 
 from benchmarks.comparison import Row, compare
-from benchmarks.poisoning.cells import FEDAVG, POQ, Cell, Found
+from benchmarks.poisoning.cells import FEDAVG, POQ, PROBED, Cell, Found
 
 POINTS: Final = "points below clean FedAvg"
 DETECTED: Final = ("signflip", "scaling", "labelflip")
-UNPAID: Final = ("zero", "copycat")
+UNPAID: Final = ("zero", "copycat", "replay")
 FALSE_ALARMS: Final = 0.01
 LOSS_MAX: Final[Mapping[int, float]] = {0: 0.3, 40: 1.0, 50: 2.0}
 MISSED_PERCENT_MAX: Final = 1.0
@@ -150,7 +150,7 @@ def _backdoor_rows(results: Results) -> Iterator[Row]:
         if cells:
             success = 100 * fmean(results[cell].backdoor for cell in cells)
             open_anyway = 100 * fmean(results[clean(cell.seed)].backdoor for cell in cells)
-            goal = BACKDOOR_POINTS_MAX if rule == POQ else None
+            goal = BACKDOOR_POINTS_MAX if rule in (POQ, PROBED) else None
             case, unit = f"{rule}, 20 % backdoor opens", "points above clean"
             yield _limit(case, unit, success - open_anyway, goal)
 

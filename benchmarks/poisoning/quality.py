@@ -19,6 +19,7 @@ from fl.rules.update.norms import clip, norm
 from fl.rules.update.root import content_digest
 from fl.rules.update.similarity import Candidate, find_facts
 from fl.training.fixed_point import FRACTION_BITS
+from fl.training.scoring.left_out import by_rule
 from primitives.hashing import sha256
 
 UNITS_PER_NAT: Final = 10_000
@@ -31,23 +32,26 @@ class Quality:
 
     Attributes:
         rule: what is done with the accepted updates.
+        byzantine_percent: of the updates that the rule reckons with, as tasks do by default.
         epsilon: the least threshold, in 100 micro-nats; what a round gains sets it higher.
         clip_slack: first clip, as a multiple of the norm of a run on a validator's own examples.
         loss_bound: of the guard, in 100 micro-nats; probes have the same.
         class_bound: of the guard, for each class: while a model learns how frequent the classes
             are, the loss of a rare one rises by more than a nat.
-        probes: a score is the lesser of the gains on plain examples and on probes.
+        probes: validators hold texts with triggers, and a score is the lesser of the gains on plain
+            examples and on those.
         liars: the first so many validators lie.
         lie: how.
         silent: the last so many validators commit scores and do not reveal them.
     """
 
     rule: Rule = Rule.TRIMMED_MEAN
+    byzantine_percent: int = 25
     epsilon: int = 0
     clip_slack: float = 1.0
     loss_bound: int = 100
     class_bound: int = 15_000
-    probes: bool = True
+    probes: bool = False
     liars: int = 2
     lie: Kind = Kind.INVERTED
     silent: int = 0
@@ -77,7 +81,11 @@ class Panel:
         terms = Terms(
             epsilon=quality.epsilon,
             clip=max(1 << 8, int(quality.clip_slack * _own_norm(federation))),
-            guard_bounds=(bound, bound, *(class_bound for _ in range(corpus.classes))),
+            guard_bounds=(
+                bound,
+                *((bound,) if quality.probes else ()),
+                *(class_bound for _ in range(corpus.classes)),
+            ),
         )
         court = Court(setting.trainers, setting.validators, terms, setting.rounds)
         court.create()
@@ -165,11 +173,20 @@ class _Session:
         )
 
     def _ballots(self, clipped: Sequence[Int32s]) -> list[Ballot]:
-        steps = np.ldexp(np.stack(clipped).astype(np.float64), -FRACTION_BITS)
-        count = len(steps)
-        whole = steps.mean(axis=0)
+        count, quality = len(clipped), self.panel.quality
+        step = by_rule(
+            clipped,
+            limit=self.panel.court.task.clip,
+            rule=quality.rule,
+            byzantine_percent=quality.byzantine_percent,
+        )
+        everybody = range(count)
+        kept = [[one for one in everybody if one != gone] for gone in everybody]
         tried = np.concatenate(
-            [self.federation.setting.step * steps, whole - steps / count, whole[None]]
+            [
+                self.federation.setting.step * _real(clipped),
+                _real([step(those) for those in (*kept, everybody)]),
+            ]
         )
         return [_ballot(gains, count=count) for gains in self._gains(tried)]
 
@@ -179,10 +196,11 @@ class _Session:
         With probes it is the gain on those if that is less: a back door shows there.
         """
         bench = self.federation.division.bench
-        plain = self._rises(tried, bench.plain)
-        probed = self._rises(tried, bench.probed) if self.panel.quality.probes else plain
+        sets = [bench.plain, bench.probed] if self.panel.quality.probes else [bench.plain]
+        rises = [self._rises(tried, examples) for examples in sets]
         return [
-            -np.maximum(bench.mean(plain, part), bench.mean(probed, part)) for part in bench.parts
+            -np.max([one[:, part] @ bench.weights[part] for one in rises], axis=0)
+            for part in bench.parts
         ]
 
     def _rises(self, steps: Floats, examples: Examples) -> Floats:
@@ -205,23 +223,25 @@ class _Session:
         self.panel.accepted.append(sum(one.weight > 0 for one in updates))
 
     def _aggregate(self, clipped: Sequence[Int32s]) -> Int32s:
-        weights = self.panel.court.weights()
+        weights, percent = self.panel.court.weights(), self.panel.quality.byzantine_percent
         kept = [index for index, weight in enumerate(weights) if weight]
         return aggregate(
             [clipped[index] for index in kept],
             [weights[index] for index in kept],
             rule=self.panel.quality.rule,
+            byzantine=max(0, min(len(kept) - 1, len(kept) * percent // 100)),
             radius=self.panel.court.task.clip,
         )
 
     def _reports(self, delta: Int32s) -> dict[int, tuple[int, ...]]:
-        step = np.ldexp(delta[None].astype(np.float64), -FRACTION_BITS)
+        step = _real([delta])
         bench = self.federation.division.bench
-        plain, probed = (self._rises(step, one)[0] for one in (bench.plain, bench.probed))
+        plain = self._rises(step, bench.plain)[0]
         labels = bench.plain.y.numpy()
+        sets = [plain, self._rises(step, bench.probed)[0]] if self.panel.quality.probes else [plain]
         reports = {}
         for index, part in enumerate(bench.parts):
-            measures = [float(bench.mean(one, part)) for one in (plain, probed)]
+            measures = [float(one[part].mean()) for one in sets]
             for label in range(self.shape.classes):
                 chosen = plain[part][labels[part] == label]
                 measures.append(float(chosen.mean()) if len(chosen) else 0.0)
@@ -234,6 +254,11 @@ def _ballot(gains: NDArray[np.float64], *, count: int) -> Ballot:
     """Return the votes of `fl.training.scoring.scores`: an update is worth the greater of both."""
     left_out = gains[-1] - gains[count:-1]
     return Ballot(_units(np.maximum(gains[:count], left_out * count / 2)), _units(left_out))
+
+
+def _real(vectors: Sequence[Int32s]) -> Floats:
+    real: Floats = np.ldexp(np.stack(vectors).astype(np.float64), -FRACTION_BITS)
+    return real
 
 
 def _units(nats: NDArray[np.float64]) -> tuple[int, ...]:

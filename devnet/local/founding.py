@@ -21,6 +21,7 @@ from devnet.local.ports import free_ports
 from devnet.local.record import Division, DivisionOrder, NetworkRecord, NodeRecord, write_record
 from node.config.default_file import default_file
 from node.config.load import CONFIG_NAME, parse_config
+from node.config.sections import Join
 from node.contracts.standard import standard_contracts
 from node.keystore.key_file import Cost, KeyKind, open_key, write_key
 from node.keystore.private_file import write_private
@@ -132,14 +133,14 @@ def _write(folder: Path, plan: Plan, *, division: Division | None, now_ms: int) 
     return record
 
 
-def add_late(folder: Path, record: NetworkRecord) -> NetworkRecord:
+def add_late(folder: Path, record: NetworkRecord, *, join: Join = Join.SNAPSHOT) -> NetworkRecord:
     """Write the folder of one more full node, which is no founder; return the longer record."""
     plan = NodePlan(number=len(record.nodes), parts=())
     password = network_password(folder)
     ports = free_ports(_ports_each(record.plan))
     made = _make(folder / plan.name, plan, password, ports=ports)
     longer = _with_node(record, made.record())
-    _configure(folder, made.folder, longer, made.record())
+    _configure(folder, made.folder, longer, made.record(), join=join)
     write_record(folder, longer)
     return longer
 
@@ -262,8 +263,15 @@ def _genesis(
     return genesis
 
 
-def _configure(folder: Path, home: Path, record: NetworkRecord, node: NodeRecord) -> None:
-    text = default_file(_settings(folder, record, node))
+def _configure(
+    folder: Path,
+    home: Path,
+    record: NetworkRecord,
+    node: NodeRecord,
+    *,
+    join: Join = Join.COMMITS,
+) -> None:
+    text = default_file(_settings(folder, record, node) | {"network.join": join})
     # What the node would refuse is said here, with the name of the key.
     parse_config(text, folder=home, place=str(home / CONFIG_NAME), environ={})
     (home / CONFIG_NAME).write_text(text, encoding="utf-8")

@@ -22,6 +22,7 @@ from devnet.local.links import LINKS, links_command
 from devnet.local.plan import Part, Plan
 from devnet.local.record import NetworkRecord, NodeRecord, read_record
 from devnet.local.supervision import Supervisor, node_command
+from node.config.sections import Join
 from node.rpc.client import NodeClient
 from node.rpc.errors import NodeAnswerError, NodeUnreachableError
 from node.rpc.jwt import LIFE_S, write_token
@@ -213,8 +214,12 @@ class LocalNetwork:
                 shutil.rmtree(path)
 
     async def join_late(self) -> str:
-        """Add a full node that is no founder, start it, and return its name."""
-        self.record = await asyncio.to_thread(add_late, self.folder, self.record)
+        """Add a full node that is no founder, start it, and return its name.
+
+        It joins by a snapshot, unless nothing is certified yet: then nobody has one.
+        """
+        join = Join.SNAPSHOT if await self.final_height() else Join.COMMITS
+        self.record = await asyncio.to_thread(add_late, self.folder, self.record, join=join)
         node = self.record.nodes[-1]
         await self._meet(node)
         self.start(node.name)

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from devnet.local.network import LocalNetwork
+from node.rpc.client import NodeClient
 from node.rpc.client_stream import NodeStream
 from node.rpc.errors import NodeAnswerError, NodeUnreachableError
 from node.rpc.stream_schemas import CertificateNotice, CommitNotice, RoundNotice, Topic
@@ -50,16 +51,18 @@ class Watcher:
         while True:
             for name in self.network.alive():
                 try:
-                    async with self.network.client(name).stream() as stream:
-                        await self._follow(stream)
+                    client = self.network.client(name)
+                    async with client.stream() as stream:
+                        await self._follow(stream, client)
                 except (NodeUnreachableError, NodeAnswerError) as error:
                     _log.info("node is no longer listened to", node=name, reason=str(error))
             await asyncio.sleep(REST_S)
 
-    async def _follow(self, stream: NodeStream) -> None:
+    async def _follow(self, stream: NodeStream, client: NodeClient) -> None:
         await stream.subscribe(Topic.COMMITS)
         if self.task is not None:
             await stream.subscribe(Topic.ROUNDS, task=self.task)
+            await self._catch_up(self.task, client)
         async for notice in stream:
             match notice:
                 case CommitNotice():
@@ -71,6 +74,13 @@ class Watcher:
                 case _:
                     continue
             self.on_news()
+
+    async def _catch_up(self, task: int, client: NodeClient) -> None:
+        """Tell the last round that ended: nobody listened when it did, and it may be the last."""
+        known = await client.task(task)
+        ended = known.rounds - known.is_running
+        if ended:
+            await self.ended.put(ended - 1)
 
     def _committed(self, notice: CommitNotice) -> None:
         if notice.height <= self.height:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from fl.jobs.shortage import is_shortage
 from fl.training.adapters import Adapter
 from fl.training.errors import OutOfMemoryError
 from fl.training.examples.batches import Batch
@@ -10,9 +11,6 @@ from fl.training.flat import FlatParameters
 from fl.training.loss import Rows, rows_of, summed_loss
 from fl.training.settings import FedProx, LocalTraining
 from fl.training.stream import asks_loss
-
-# The allocator of the CPU has no exception type of its own.
-_NO_HOST_MEMORY = "can't allocate memory"
 
 
 class Stepper:
@@ -67,8 +65,8 @@ class Stepper:
         while True:
             try:
                 return self._gradient(batch)
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
+            except (RuntimeError, MemoryError) as error:
+                if not is_shortage(error):
                     raise
                 if self.parts >= len(batch.input_ids):
                     tokens = batch.input_ids.shape[1]
@@ -102,7 +100,3 @@ def split(batch: Batch, parts: int, device: torch.device) -> list[Rows]:
         for span in spans
     ]
     return [rows_of(piece, device) for piece in cut if asks_loss(piece)]
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or _NO_HOST_MEMORY in str(error)

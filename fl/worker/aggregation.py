@@ -25,7 +25,13 @@ from fl.rules.update.header import BlobKind, Expectation, Width
 from fl.rules.update.norms import clip, norm
 from fl.rules.update.rows import Int32s
 from fl.rules.update.spans import Execution
-from fl.worker.blobs import BLOB_SIZE_BYTES_MAX, read_accepted, read_content, write_blob
+from fl.worker.blobs import (
+    BLOB_SIZE_BYTES_MAX,
+    read_accepted,
+    read_content,
+    vectors_aside,
+    write_blob,
+)
 from fl.worker.desk import Desk
 from fl.worker.errors import WrongJobError
 from fl.worker.layouts import check_shared
@@ -77,10 +83,15 @@ def _aggregated(job: AggregateJob, updates: "_Updates", *, threads: int) -> Int3
         for index, weight in enumerate(weights):
             stream.add(updates.clipped(index), weight=weight)
         return stream.finish()
-    vectors = [updates.clipped(index) for index in range(len(weights))]
-    with ThreadPoolExecutor(threads) as pool:
+    count = len(weights)
+    with (
+        vectors_aside(count, job.layout.size, folder=Path(job.folder)) as vectors,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        for index in range(count):
+            vectors[index] = updates.clipped(index)
         return aggregate(
-            vectors,
+            list(vectors),
             weights,
             rule=job.rule,
             byzantine=job.byzantine,

@@ -7,9 +7,14 @@ A file that is, and holds no valid blob, is a stranger's doing, and a fact that 
 import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fl.jobs.bounds import StoredBlob
 from fl.rules.update.blob import decode
@@ -24,6 +29,9 @@ from primitives.cid import Cid
 PART_SUFFIX: Final = ".part"
 BLOB_SIZE_BYTES_MAX: Final = 5 * COORDINATES_MAX
 """No layout has a longer blob, and none of a task comes near it."""
+
+ASIDE_BYTES_MIN: Final = 256 << 20
+"""Vectors of fewer bytes stay in memory."""
 
 
 def read_content(blob: StoredBlob, *, size_bytes_max: int) -> bytes:
@@ -79,6 +87,33 @@ def read_accepted(blob: StoredBlob, *, expected: Expectation) -> Int32s:
         return read_vector(blob, expected=expected)
     except MalformedBlobError as error:
         raise WrongJobError(f"{blob.path}: {error}") from error
+
+
+@contextmanager
+def vectors_aside(count: int, size: int, *, folder: Path) -> Iterator[NDArray[np.int32]]:
+    """Provide room for so many vectors; (count, size) int32.
+
+    Few bytes are in memory, more in a file that has no name, so that only what is worked on is in
+    memory and nothing is left behind whatever happens.
+
+    Raises:
+        BlobFileError: the disk is full, or the folder cannot be written to.
+    """
+    size_bytes = 4 * count * size
+    if size_bytes <= ASIDE_BYTES_MIN:
+        yield np.empty((count, size), dtype=np.int32)
+        return
+    with ExitStack() as stack:
+        try:
+            _make_folder(folder)
+            file = stack.enter_context(TemporaryFile(dir=folder))
+            # Now, for a page that finds no room on the disk later ends the process.
+            os.posix_fallocate(file.fileno(), 0, size_bytes)
+            vectors = np.memmap(file, dtype=np.int32, mode="r+", shape=(count, size))
+        except OSError as error:
+            text = f"{folder}: no room for {size_bytes} bytes of updates: {error.strerror}"
+            raise BlobFileError(text) from error
+        yield vectors
 
 
 def write_blob(content: bytes, *, folder: Path) -> StoredBlob:

@@ -30,10 +30,10 @@ from fl.jobs.messages import (
 )
 from fl.jobs.progress import Progress
 from fl.jobs.results import AnyResult
+from fl.jobs.shortage import is_shortage
 from fl.jobs.work import AnyJob
 from fl.worker.channel import Channel
 from fl.worker.desk import Desk
-from fl.worker.shortage import is_shortage
 from primitives.clock import Clock
 from primitives.errors import HanseError, LocalProtocolError, MalformedBytesError
 

@@ -12,6 +12,7 @@ import torch
 
 from fl.jobs.progress import Stage
 from fl.jobs.results import EvaluateResult, Rises, ScoreResult, Vote
+from fl.jobs.shortage import is_shortage
 from fl.jobs.subject import AdaptedModel, LoraLayout, Precision
 from fl.jobs.work import EvaluateJob, ScoreJob
 from fl.rules.aggregation.stacked import projected
@@ -25,7 +26,6 @@ from fl.worker.desk import Desk
 from fl.worker.examples import read_panel
 from fl.worker.kept_losses import KeptLosses, ground_of
 from fl.worker.shelf import ModelShelf, expectation_of
-from fl.worker.shortage import is_shortage
 
 MEMORY_SIZE_BYTES_MIN = 4 << 20
 """One row under one variant goes through the model whatever it takes, so less is no help."""

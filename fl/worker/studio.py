@@ -4,6 +4,7 @@ from typing import assert_never
 
 from fl.jobs.errors import FailureCode, JobFailedError
 from fl.jobs.results import AnyResult
+from fl.jobs.shortage import is_shortage
 from fl.jobs.work import EvaluateJob, PrepareJob, ScoreJob, TrainJob
 from fl.training.errors import TrainingStoppedError
 from fl.training.scoring.errors import ScoringStoppedError
@@ -12,7 +13,6 @@ from fl.worker.kept_losses import KeptLosses
 from fl.worker.machine import Machine
 from fl.worker.scoring import evaluate, score
 from fl.worker.shelf import ModelShelf
-from fl.worker.shortage import is_shortage
 from fl.worker.training import prepare, train
 from primitives.errors import TrainingError
 

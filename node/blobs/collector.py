@@ -6,7 +6,6 @@ saw a few large rounds does not keep their bytes on the disk of its operator for
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -20,32 +19,7 @@ COLLECT_S: Final = 600
 REST_S: Final = 0.2
 """Between two portions of one look, for whoever waits for the store."""
 
-FILES_PERCENT: Final = 30
-RECORDS_PERCENT: Final = 4
-"""What the database takes beyond the blobs: a page for each chunk of 64, trees, free pages."""
-
 _log: Final = structlog.get_logger("node.blobs")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlobBounds:
-    """How the room on the disk is divided.
-
-    Args:
-        bytes_max: of the blobs.
-        file_bytes_max: of the copies of blobs that workers read.
-    """
-
-    bytes_max: int
-    file_bytes_max: int
-
-
-def divided(total_bytes: int) -> BlobBounds:
-    """Divide the room of a whole folder."""
-    return BlobBounds(
-        bytes_max=total_bytes * (100 - FILES_PERCENT - RECORDS_PERCENT) // 100,
-        file_bytes_max=total_bytes * FILES_PERCENT // 100,
-    )
 
 
 class BlobCollector:

@@ -72,6 +72,7 @@ class _Wanted:
     holders: Sequence[PeerId]
     size_bytes_max: int
     access: Access
+    find_ms: int | None
 
 
 class BlobFetcher:
@@ -108,6 +109,7 @@ class BlobFetcher:
         deadline_ms: int,
         size_bytes_max: int,
         access: Access = Access.PUBLIC,
+        find_ms: int | None = None,
     ) -> None:
         """Have a blob in the store as a whole before returning; at once if it is there.
 
@@ -117,13 +119,21 @@ class BlobFetcher:
             deadline_ms: from now.
             size_bytes_max: a longer blob is refused before any of its chunks is fetched.
             access: who may have it from us.
+            find_ms: give up before the deadline if nobody shows within this, from its turn on, that
+                it has the blob, or if nothing of it comes for `SPAN_TIMEOUT_S` then.
 
         Raises:
             BlobUnavailableError: nobody gave it in time; a later call resumes.
             BlobTooLongError: it is longer than the limit.
             StorageError: it cannot be kept.
         """
-        wanted = _Wanted(blob=blob, holders=holders, size_bytes_max=size_bytes_max, access=access)
+        wanted = _Wanted(
+            blob=blob,
+            holders=holders,
+            size_bytes_max=size_bytes_max,
+            access=access,
+            find_ms=find_ms,
+        )
         fetching: _Fetching | None = None
         try:
             async with asyncio.timeout(deadline_ms / 1_000):
@@ -186,17 +196,32 @@ class _Fetching:
         self._moved = asyncio.Event()
         self._failure: HanseError | None = None
         self._using = ExitStack()
+        self._patience: asyncio.Timeout | None = None
         self.reason = "there is nobody to ask"
 
     async def run(self) -> None:
         """Ask peers, in turn and again, until the blob is whole.
 
         Raises:
+            BlobUnavailableError: what comes of it is not worth the rest of the time.
             BlobTooLongError: it is longer than the limit.
             StorageError: it cannot be kept.
         """
-        with self._using:
-            await self._run()
+        find_ms = self._wanted.find_ms
+        find_s = None if find_ms is None else find_ms / 1_000
+        try:
+            with self._using:
+                async with asyncio.timeout(find_s) as self._patience:
+                    await self._run()
+        except TimeoutError as error:
+            text = f"blob {self._wanted.blob.hex()} does not come: {self.reason}"
+            raise BlobUnavailableError(text) from error
+
+    def _note_arrival(self) -> None:
+        """Go on with a blob that comes, until its deadline."""
+        patience = self._patience
+        if patience is not None and patience.when() is not None and not patience.expired():
+            patience.reschedule(asyncio.get_running_loop().time() + SPAN_TIMEOUT_S)
 
     async def _run(self) -> None:
         while True:
@@ -280,6 +305,7 @@ class _Fetching:
             if self._plan is not None:
                 # Somebody else was faster, and these chunks are given out already.
                 return
+            self._note_arrival()
             self._using.enter_context(self._store.in_use(self._wanted.blob))
             self._plan = FetchPlan(missing)
             if missing and missing[0] == 0 and (span := self._plan.take()) is not None:
@@ -312,7 +338,8 @@ class _Fetching:
         kept: frozenset[int] = frozenset()
         try:
             try:
-                await _receive(chunks, span, found=found, peer=_name(connection))
+                peer = _name(connection)
+                await _receive(chunks, span, found=found, peer=peer, arrived=self._note_arrival)
             finally:
                 # A slow peer is passed over, and what it did bring is not asked for again.
                 await self._keep(found, connection)
@@ -336,9 +363,14 @@ class _Fetching:
 
 
 async def _receive(
-    chunks: AsyncGenerator[bytes, None], span: Span, *, found: dict[int, bytes], peer: str
+    chunks: AsyncGenerator[bytes, None],
+    span: Span,
+    *,
+    found: dict[int, bytes],
+    peer: str,
+    arrived: Callable[[], None],
 ) -> None:
-    """Take the chunks of a span as they come.
+    """Take the chunks of a span as they come, and tell of each.
 
     Raises:
         PeerTimeoutError: they come too slowly.
@@ -352,6 +384,7 @@ async def _receive(
                 if chunk is None:
                     break
                 found[index] = chunk
+                arrived()
     except TimeoutError as error:
         raise PeerTimeoutError(
             f"{len(found)} of {span.count} chunks came in {SPAN_TIMEOUT_S} s", peer=peer

@@ -5,11 +5,16 @@ envelopes there are for the root that the chain does know; what they answer is a
 opens to exactly that root counts. Whoever opened one passes it on. A trainer that seals to some
 validators only harms itself: its update needs a quorum of holders.
 
+Anybody may make up ids, and a validator has seconds to find an update. So peers take turns with one
+hint each; an id that nobody has costs three seconds; and whoever gave it is in doubt for a while,
+which means that its hints are tried in places of their own, where they delay nobody else's.
+
 Which envelopes there are is remembered by pins, so it outlives the process.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
@@ -41,12 +46,19 @@ HEADERS_SIZE_BYTES_MAX: Final = 16_384
 PEERS_MAX: Final = 64
 ASKED_MAX: Final = 8
 """Peers that are asked for envelopes at a time."""
+ANSWER_S: Final = 3
+"""For an answer about envelopes; who is silent must not use up the time of the whole search."""
 TRIES_MAX: Final = 4
-"""Envelopes of one root that are fetched at a time; one that nobody has delays no other."""
+"""Envelopes that are fetched at a time, over all searches."""
+DOUBTFUL_TRIES_MAX: Final = 2
+"""The same, of peers in doubt. Both together leave places of the fetcher for models."""
 TRIED_MAX: Final = 32
 """Envelopes of one root that are fetched in vain before we give up."""
-ENVELOPE_TIMEOUT_MS: Final = 30_000
-"""For one envelope; those that failed are tried again after it, until the deadline."""
+FIND_MS: Final = 3_000
+"""For finding somebody who has an envelope; one that comes has until the deadline of the search."""
+DOUBT_MS: Final = 30_000
+"""How long a peer is in doubt; an honest one may have been slow."""
+DOUBTED_MAX: Final = 256
 PAUSE_S: Final = 1
 
 Opener: TypeAlias = Callable[[bytes], bytes]
@@ -78,6 +90,9 @@ class SealedUpdates:
         self._host = fetcher.host
         self._aside = fetcher.aside
         self._envelopes: dict[str, BlobId] = fetcher.store.pinned(PIN_PREFIX)
+        self._places = asyncio.Semaphore(TRIES_MAX)
+        self._doubtful_places = asyncio.Semaphore(DOUBTFUL_TRIES_MAX)
+        self._doubted: dict[PeerId, int] = {}
         self._protocol = sealed_protocol(protocol(chain_id, "sealed"))
         server = RequestServer(self._protocol, self._answer, clock=self._host.clock)
         self._host.handle(self._protocol.name, server.serve)
@@ -97,8 +112,9 @@ class SealedUpdates:
         """Let the envelopes of the rounds before one go, which are over; blocks on the disk."""
         for reason, blob in self._beginning(f"{PIN_PREFIX}{task}/"):
             if int(reason.split("/")[2]) < before:
-                del self._envelopes[reason]
+                # A disk without room refuses this: what is still pinned must be found again.
                 self._store.unpin(blob, reason)
+                del self._envelopes[reason]
 
     def known(self, sealed: SealedRoot) -> tuple[BlobId, ...]:
         """Return the envelopes of an update that are here."""
@@ -130,37 +146,52 @@ class SealedUpdates:
         """
         if self._store.has(sealed.root):
             return
-        search = _Search(sealed, opener, size_bytes_max=size_bytes_max, pin=pin)
+        tasks = asyncio.TaskGroup()
+        search = _Search(
+            sealed,
+            opener,
+            tasks,
+            deadline_ms=deadline_ms,
+            size_bytes_max=size_bytes_max,
+            pin=pin,
+        )
         try:
-            async with asyncio.timeout(deadline_ms / 1_000):
-                while True:
-                    if await self._look(search, holders):
-                        return
-                    await asyncio.sleep(PAUSE_S)
+            async with asyncio.timeout(deadline_ms / 1_000), tasks:
+                search.start(self._keep_looking(search, holders), name="envelope search")
         except TimeoutError as error:
             raise BlobUnavailableError(
                 f"no envelope of {sealed.root.hex()} within {deadline_ms} ms: {search.reason}"
             ) from error
-
-    async def _look(self, search: "_Search", holders: Sequence[PeerId]) -> bool:
-        """Ask everybody once and try what they know; tell whether the update is here then."""
-        hints: dict[BlobId, list[PeerId]] = {blob: [] for blob in self.known(search.sealed)}
-        asked = [peer for peer in dict.fromkeys(holders) if peer != self._host.peer_id][:PEERS_MAX]
-        answers = await self._ask_all(asked, search)
-        # In the order of the holders: what a stranger makes up is tried after what the trainer has.
-        for peer in asked:
-            for envelope in answers.get(peer, ()):
-                hints.setdefault(envelope, []).append(peer)
-        places = asyncio.Semaphore(TRIES_MAX)
-        async with asyncio.TaskGroup() as tries:
-            search.tries = [
-                tries.create_task(self._try(envelope, peers, search, places), name="envelope try")
-                for envelope, peers in hints.items()
-                if envelope not in search.tried
-            ]
         if search.failure is not None:
             raise search.failure
-        return self._store.has(search.sealed.root)
+
+    async def _keep_looking(self, search: "_Search", holders: Sequence[PeerId]) -> None:
+        while not self._store.has(search.sealed.root):
+            await self._look(search, holders)
+            await asyncio.sleep(PAUSE_S)
+        search.end()
+
+    async def _look(self, search: "_Search", holders: Sequence[PeerId]) -> None:
+        """Ask everybody once and try one envelope of each; wait for those that nobody doubts."""
+        asked = [peer for peer in dict.fromkeys(holders) if peer != self._host.peer_id][:PEERS_MAX]
+        answers = await self._ask_all(asked, search)
+        known = (blob for blob in self.known(search.sealed) if blob not in search.tried)
+        hints: dict[BlobId, list[PeerId]] = {blob: [] for blob in known}
+        for peer in asked:
+            envelope = search.choose(answers.get(peer, ()))
+            if envelope is not None:
+                hints.setdefault(envelope, []).append(peer)
+        waited: list[asyncio.Task[None]] = []
+        for envelope, peers in hints.items():
+            if not self._is_in_doubt(peers):
+                work = self._try_soon(envelope, peers, search)
+                waited.append(search.start(work, name="envelope try"))
+            elif search.behind.isdisjoint(peers):
+                search.behind.update(peers)
+                work = self._try_in_doubt(envelope, peers, search)
+                search.start(work, name="doubtful envelope try")
+        if waited:
+            await asyncio.wait(waited)
 
     async def _ask_all(
         self, peers: Sequence[PeerId], search: "_Search"
@@ -181,40 +212,79 @@ class SealedUpdates:
         sealed = search.sealed
         body = SEALED_REQUEST_CODEC.encode(SealedRequest(sealed.task, sealed.round, sealed.root))
         try:
-            connection = await self._host.connect(peer)
-            raw = await ask_once(connection, self._protocol, body)
+            async with asyncio.timeout(ANSWER_S):
+                connection = await self._host.connect(peer)
+                raw = await ask_once(connection, self._protocol, body)
             answer = _decoded(raw, peer)
+        except TimeoutError:
+            search.reason = f"{peer_id_text(peer)}: no answer in {ANSWER_S} s"
+            return ()
         except PeerError as error:
             search.reason = f"{error.peer}: {error}"
             self._host.blame(peer, error)
             return ()
         return tuple(BlobId(envelope) for envelope in answer.envelopes)
 
-    async def _try(
-        self,
-        envelope: BlobId,
-        peers: Sequence[PeerId],
-        search: "_Search",
-        places: asyncio.Semaphore,
+    async def _try_soon(self, envelope: BlobId, peers: Sequence[PeerId], search: "_Search") -> None:
+        async with self._places:
+            # They may have come in doubt while this waited, and then it waits behind others.
+            if not self._is_in_doubt(peers):
+                await self._try(envelope, peers, search)
+
+    async def _try_in_doubt(
+        self, envelope: BlobId, peers: Sequence[PeerId], search: "_Search"
     ) -> None:
+        try:
+            async with self._doubtful_places:
+                await self._try(envelope, peers, search)
+        finally:
+            search.behind.difference_update(peers)
+
+    async def _try(self, envelope: BlobId, peers: Sequence[PeerId], search: "_Search") -> None:
         limit = min(ENVELOPE_SIZE_BYTES_MAX, search.size_bytes_max + HEADERS_SIZE_BYTES_MAX)
-        async with places:
-            try:
-                await self._fetcher.fetch(
-                    envelope, holders=peers, deadline_ms=ENVELOPE_TIMEOUT_MS, size_bytes_max=limit
-                )
-                await self._aside(partial(self._open, envelope, search))
-                search.end()
-            except (BadBlobError, BadEnvelopeError) as error:
-                # Its maker may have sealed to others only, so who passes it on is not to blame.
-                search.give_up(envelope, reason=str(error))
-            except BlobUnavailableError as error:
-                search.reason = str(error)
-            except HanseError as error:
-                search.end(error)
+        try:
+            await self._fetcher.fetch(
+                envelope,
+                holders=peers,
+                deadline_ms=search.deadline_ms,
+                size_bytes_max=limit,
+                find_ms=FIND_MS,
+            )
+            await self._aside(partial(self._open, envelope, search))
+            self._trust(peers)
+            search.end()
+        except (BadBlobError, BadEnvelopeError) as error:
+            # Its maker may have sealed to others only, so who passes it on is not to blame.
+            search.give_up(envelope, reason=str(error))
+        except BlobUnavailableError as error:
+            search.misses[envelope] += 1
+            search.reason = str(error)
+            self._doubt(peers)
+        except HanseError as error:
+            search.end(error)
+
+    def _is_in_doubt(self, peers: Sequence[PeerId]) -> bool:
+        """Tell whether all who hinted at an envelope hinted in vain lately; nobody did at ours."""
+        now_ms = self._host.clock.monotonic_ms()
+        return bool(peers) and all(self._doubted.get(peer, 0) > now_ms for peer in peers)
+
+    def _doubt(self, peers: Sequence[PeerId]) -> None:
+        until_ms = self._host.clock.monotonic_ms() + DOUBT_MS
+        self._trust(peers)
+        self._doubted |= dict.fromkeys(peers, until_ms)
+        while len(self._doubted) > DOUBTED_MAX:
+            del self._doubted[next(iter(self._doubted))]
+
+    def _trust(self, peers: Sequence[PeerId]) -> None:
+        for peer in peers:
+            self._doubted.pop(peer, None)
 
     def _open(self, envelope: BlobId, search: "_Search") -> None:
         sealed = search.sealed
+        size_bytes = self._store.manifest(envelope).size_bytes
+        if size_bytes > search.size_bytes_max + HEADERS_SIZE_BYTES_MAX:
+            # A hint may name what is here for another reason, of whatever size.
+            raise BadEnvelopeError(f"{size_bytes} bytes, over the limit")
         content = search.opener(self._store.read(envelope))
         found = blob_root(content)
         if blob_id(found) != sealed.root:
@@ -244,16 +314,39 @@ class _Search:
     """The search for one update."""
 
     def __init__(
-        self, sealed: SealedRoot, opener: Opener, *, size_bytes_max: int, pin: str | None
+        self,
+        sealed: SealedRoot,
+        opener: Opener,
+        tasks: asyncio.TaskGroup,
+        *,
+        deadline_ms: int,
+        size_bytes_max: int,
+        pin: str | None,
     ) -> None:
         self.sealed = sealed
         self.opener = opener
+        self.deadline_ms = deadline_ms
         self.size_bytes_max = size_bytes_max
         self.pin = pin
         self.tried: set[BlobId] = set()
+        self.misses: Counter[BlobId] = Counter()
+        self.behind: set[PeerId] = set()
         self.failure: HanseError | None = None
-        self.tries: list[asyncio.Task[None]] = []
         self.reason = "nobody knows one"
+        self._group = tasks
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:
+        """Do something until the search ends."""
+        task = self._group.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def choose(self, envelopes: Sequence[BlobId]) -> BlobId | None:
+        """Return which envelope of one peer has its turn; what nobody had comes last."""
+        left = (envelope for envelope in envelopes if envelope not in self.tried)
+        return min(left, key=lambda envelope: self.misses[envelope], default=None)
 
     def give_up(self, envelope: BlobId, *, reason: str) -> None:
         """Remember an envelope that is of no use; after too many, the search has failed."""
@@ -265,9 +358,9 @@ class _Search:
             self.end(BlobUnavailableError(text))
 
     def end(self, failure: HanseError | None = None) -> None:
-        """Stop all that is tried, since the update is here or never will be."""
+        """Stop all that runs, since the update is here or never will be."""
         self.failure = failure
-        for task in self.tries:
+        for task in tuple(self._running):
             if task is not asyncio.current_task():
                 task.cancel()
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from fl.jobs.bounds import StoredBlob
+from node.blobs.bounds import DEFAULT_BOUNDS, BlobBounds
 from node.blobs.catalogue import BlobStat, Catalogue, Known, StoreStat, stat_of
 from node.blobs.errors import BadBlobError, BlobRoomError, NoSuchBlobError
 from node.blobs.file_shelf import FileShelf
@@ -25,14 +26,13 @@ from node.blobs.manifest import Access, BlobId, Manifest, blob_id, check_manifes
 from node.blobs.source import Memory, Source, manifest_of, opened
 from node.blobs.tables import BLOB_SCHEMA, ENTRIES, LEAVES, PINS, PROGRESS, Entry
 from node.storage.batch import WriteBatch
-from node.storage.environment import Environment
+from node.storage.environment import Environment, MapLimits
 from node.storage.stamp import Identity
 from node.storage.writer import Writer
 from primitives.cid import Cid
 from primitives.clock import Clock
 from primitives.ids import DIGEST_SIZE_BYTES, ChainId, TimestampMs
 
-BYTES_MAX: Final = 64 << 30
 ENTRIES_MAX: Final = 65_536
 REASON_BYTES_MAX: Final = 256
 PINS_MAX: Final = 1_000_000
@@ -58,7 +58,7 @@ class BlobStore:
         self._clock = clock
         self._files = files
         self._catalogue = Catalogue()
-        self._bytes_max = BYTES_MAX
+        self._bytes_max = 0
         self._pins = 0
         self._lock = threading.RLock()
         self._closing = ExitStack()
@@ -71,8 +71,7 @@ class BlobStore:
         chain_id: ChainId,
         node_id: bytes,
         clock: Clock,
-        bytes_max: int = BYTES_MAX,
-        file_bytes_max: int | None = None,
+        bounds: BlobBounds = DEFAULT_BOUNDS,
     ) -> Self:
         """Open the store in a folder, or begin it.
 
@@ -81,8 +80,7 @@ class BlobStore:
             chain_id: of which it is.
             node_id: whose it is.
             clock: tells what was used when.
-            bytes_max: of all blobs.
-            file_bytes_max: of the copies for workers, beside them; None: as many again.
+            bounds: of what it takes of the disk.
 
         Raises:
             StorageError: it cannot be used, is in use, or is of another chain or node.
@@ -94,13 +92,13 @@ class BlobStore:
                     schema=BLOB_SCHEMA,
                     identity=Identity(chain_id=chain_id, node_id=node_id),
                     now_ms=TimestampMs(clock.wall_ms()),
+                    limits=MapLimits(reserve=bounds.reserve),
                 )
             )
             writer = opening.enter_context(Writer.start(environment))
-            shelf_bytes_max = bytes_max if file_bytes_max is None else file_bytes_max
-            files = FileShelf.open(folder / FILES_FOLDER, bytes_max=shelf_bytes_max)
+            files = FileShelf.open(folder / FILES_FOLDER, bytes_max=bounds.file_bytes_max)
             store = cls(environment, writer, clock=clock, files=files)
-            store._bytes_max = bytes_max
+            store._bytes_max = bounds.bytes_max
             store._take_stock()
             store._closing = opening.pop_all()
         return store

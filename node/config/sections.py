@@ -11,6 +11,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from node.config.sources import placed_path
+
 GIB: int = 1 << 30
 MIB: int = 1 << 20
 
@@ -317,7 +319,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def path(self, text: str) -> Path:
         """Return the path that a key holds, counted from the folder of the node."""
-        return self.folder / Path(text).expanduser()
+        return placed_path(text, folder=self.folder)
 
     def has_role(self, role: Role) -> bool:
         """Tell whether this node takes part as that."""

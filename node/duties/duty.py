@@ -8,6 +8,9 @@ from dataclasses import dataclass
 class Step(enum.Enum):
     """What is to be done; the value is what people read."""
 
+    READ_TASK = "read task"
+    FOLLOW = "follow model"
+    CLEAR_UP = "clear up"
     FETCH_DOCUMENT = "fetch document"
     FETCH_MODEL = "fetch model"
     REPLAY = "replay history"

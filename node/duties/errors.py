@@ -4,6 +4,7 @@ HanseError (primitives.errors)
     DutyError
         LostResultError             what a step before this one made is not on this machine
         UnfitReportError            this node's panel has fewer measures than the task guards
+        WrongStartError             a document begins with another model than its task
         HistoryDivergedError        a replayed model is not the one in the registry
         UpdateUnavailableError      nobody serves an update that opens to its root
     TransactionLostError            a transaction was neither done nor refused before its end
@@ -46,6 +47,25 @@ class UnfitReportError(DutyError):
         )
         self.measured = measured
         self.wanted = wanted
+
+
+class WrongStartError(DutyError):
+    """Report that a document names another W_0 than the chain: nobody can take part in the task.
+
+    Args:
+        expected: the digest on the chain.
+        actual: the digest in the document.
+    """
+
+    code: ClassVar[str] = "wrong_start"
+
+    def __init__(self, *, expected: bytes, actual: bytes) -> None:
+        super().__init__(
+            f"the document begins with {actual.hex()}, the task with {expected.hex()}: "
+            "this node takes no part in the task"
+        )
+        self.expected = expected
+        self.actual = actual
 
 
 class HistoryDivergedError(DutyError):

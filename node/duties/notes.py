@@ -146,6 +146,10 @@ class Notebook:
             self._rounds[place] = _read(path, _ROUND_CODEC, RoundNotes)
         return self._rounds[place]
 
+    def has_round(self, task: int, round_number: int) -> bool:
+        """Tell whether a round has given anything; one system call."""
+        return (self._round_folder(task, round_number) / "notes").exists()
+
     def note(
         self, task: int, round_number: int, change: Callable[[RoundNotes], RoundNotes]
     ) -> None:

@@ -1,10 +1,11 @@
 """Read a task from the chain, as this node sees it."""
 
 from collections.abc import Callable
-from typing import Final
 
 from node.duties.equipment import Equipment
+from node.duties.errors import DutyError, WrongStartError
 from node.duties.reasons import task_reason
+from node.duties.roster import Roster
 from node.duties.scene import Member, Scene
 from node.federation.document import DOCUMENT_SIZE_BYTES_MAX, TaskDocument, read_document
 from node.federation.views import FederationReader
@@ -12,9 +13,6 @@ from primitives.ids import Address, Digest
 
 Committee = Callable[[], tuple[Address, ...]]
 """Returns the operators of the running epoch's validators, in order."""
-
-TASKS_MAX: Final = 64
-"""That one node follows at a time, the newest first."""
 
 
 class Observer:
@@ -24,14 +22,16 @@ class Observer:
         self._own = equipment
         self._committee = committee
         self._documents: dict[int, TaskDocument] = {}
+        self._roster = Roster(equipment.reader, equipment.notebook)
+
+    @property
+    def has_seen_all(self) -> bool:
+        """Tell whether every task was looked at once, so that the best are known."""
+        return self._roster.has_seen_all
 
     def open_tasks(self, *, chosen: frozenset[int] | None) -> list[int]:
-        """Return the tasks to follow: chosen ones, or all, that are not closed."""
-        count = self._own.reader.task_count()
-        numbers = range(count) if chosen is None else sorted(one for one in chosen if one < count)
-        reader = self._own.reader
-        newest = (task for task in reversed(numbers) if not reader.task(task).is_closed)
-        found = sorted(task for task, _ in zip(newest, range(TASKS_MAX), strict=False))
+        """Return the tasks to follow, of chosen ones or of all, that are not closed; best first."""
+        found = self._roster.look(chosen=chosen)
         self._documents = {task: self._documents[task] for task in found if self.has_document(task)}
         return found
 
@@ -54,6 +54,7 @@ class Observer:
             HanseError: nobody gave it.
             MalformedBytesError: it is none.
             BadDocumentError: it contradicts itself.
+            WrongStartError: it begins with another model than the task.
         """
         blob = Digest(self._own.reader.terms(task).document)
         if not self._own.blobs.has(blob):
@@ -62,7 +63,11 @@ class Observer:
             )
         await self._own.blobs.pin(blob, task_reason(task))
         raw = self._own.blobs.read(blob, size_bytes_max=DOCUMENT_SIZE_BYTES_MAX)
-        self._documents[task] = read_document(raw)
+        document = read_document(raw)
+        start = self._start(task)
+        if document.start != start:
+            raise WrongStartError(expected=start, actual=document.start)
+        self._documents[task] = document
 
     def scene(self, task: int) -> Scene:
         """Return a task as it is now; its document must be known."""
@@ -76,6 +81,16 @@ class Observer:
             round=reader.round(task) if state.is_running else None,
             member=self._member(reader, task),
         )
+
+    def _start(self, task: int) -> bytes:
+        """Return the id of W_0: the newest model while there is no other, the first parent then."""
+        state = self._own.reader.task(task)
+        if state.version == 0:
+            return state.model
+        first = self._own.reader.model(task, 1)
+        if first is None:
+            raise DutyError(f"the registry does not say with which model task {task} began")
+        return first.parent
 
     def _member(self, reader: FederationReader, task: int) -> Member:
         who, committee = self._own.who, self._committee()

@@ -10,8 +10,9 @@ from node.blobs.sealing import RandomBytes
 from node.blobs.store import BlobStore
 from node.chain.chain import Chain
 from node.chain.reader import ContractReader
+from node.config.sections import Config, TrainingSection, WorkerSection
 from node.config.sections import Role as NodeRole
-from node.config.sections import TrainingSection, WorkerSection
+from node.config.sources import placed_examples, placed_model
 from node.duties.equipment import Equipment
 from node.duties.notes import Notebook
 from node.duties.planner import Planner
@@ -129,14 +130,17 @@ def worker_command(section: WorkerSection) -> WorkerCommand:
     )
 
 
-def learning_of(section: TrainingSection) -> Learning:
-    """Return the examples and base models of this node."""
-    models = tuple(sorted(section.models.items()))
+def learning_of(config: Config) -> Learning:
+    """Return the examples and base models of this node; folders count from that of the node."""
+    section, folder = config.training, config.folder
+    placed = {name: placed_model(one, folder=folder) for name, one in section.models.items()}
+    models = tuple(sorted(placed.items()))
     if not section.examples:
         return Learning(models=models)
-    held_out = section.held_out or section.examples
+    examples = placed_examples(section.examples, folder=folder)
+    held_out = placed_examples(section.held_out, folder=folder) if section.held_out else examples
     return Learning(
-        train=_source(section, section.examples, half=Half.TRAIN),
+        train=_source(section, examples, half=Half.TRAIN),
         held_out=_source(section, held_out, half=Half.TEST),
         models=models,
     )

@@ -114,7 +114,9 @@ class _Draft:
         if Role.VALIDATOR not in self._roles or chain.who not in chain.committee:
             return
         self._follow()
-        if chain.is_closing or chain.escrow < chain.reward:
+        # A round that pays nothing costs gas and work, and anybody may create a task without money.
+        is_paid = 0 < chain.reward <= chain.escrow
+        if chain.is_closing or not is_paid:
             return
         place = (chain.committee.index(chain.who) - chain.rounds) % len(chain.committee)
         turn_ms = self._own.idle_since_ms + self._pause_ms() + place * self._tuning.turn_ms

@@ -94,8 +94,15 @@ class BlobRoom(Protocol):
         """
         ...
 
-    async def fetch_sealed(self, update: "SealedUpdate", *, reason: str) -> None:
+    async def fetch_sealed(
+        self, update: "SealedUpdate", *, size_bytes_max: int, reason: str
+    ) -> None:
         """Get an update that was sealed for those who have seats.
+
+        Args:
+            update: which one.
+            size_bytes_max: of its content; what sealing adds is allowed for.
+            reason: for which it is kept.
 
         Raises:
             HanseError: nobody gave one that opens to its root.

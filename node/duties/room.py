@@ -97,7 +97,6 @@ class StoreRoom:
     """A `BlobRoom` on a store; all that touches the disk for long runs in a thread.
 
     Args:
-        update_bytes_max: of one update.
         deadline_ms: of one fetch; whoever still wants the blob then asks again.
     """
 
@@ -105,7 +104,6 @@ class StoreRoom:
     fetcher: Fetcher
     envelopes: Envelopes
     circle: Circle
-    update_bytes_max: int = 1 << 30
     deadline_ms: int = 20_000
 
     def has(self, blob: Digest) -> bool:
@@ -177,7 +175,7 @@ class StoreRoom:
         )
         await self.pin(blob, reason)
 
-    async def fetch_sealed(self, update: SealedUpdate, *, reason: str) -> None:
+    async def fetch_sealed(self, update: SealedUpdate, *, size_bytes_max: int, reason: str) -> None:
         """Get an update that was sealed for the seat of this node.
 
         Raises:
@@ -188,7 +186,7 @@ class StoreRoom:
             opener=self._open,
             holders=self.circle.peers(),
             deadline_ms=self.deadline_ms,
-            size_bytes_max=self.update_bytes_max,
+            size_bytes_max=size_bytes_max,
             pin=_pin(reason, update.root),
         )
 

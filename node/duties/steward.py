@@ -2,12 +2,14 @@
 
 Guards: at most one duty of a step, round and rung at a time; the worker takes its jobs in turn; a
 duty that fails is tried again after a rest or left for the round or the task, with one line of why,
-and stops nothing else. An error that nobody expects ends the steward, and with it the node.
+and stops nothing else. The same goes for what a look does for one task, since anybody may create a
+task and any disk may be full. An error that nobody expects ends the steward, and the node with it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
@@ -46,6 +48,9 @@ LOOK_MS: Final = 500
 
 READ_MS: Final = 3_000
 """Between two looks at the chain when no event of it tells of a change."""
+
+DOCUMENTS_MAX: Final = 4
+"""That are fetched at a time; what nobody gives must leave the fetcher places for all else."""
 
 AHEAD_MS_MAX: Final = 5_000
 """By how much the time of the chain is guessed ahead of its last commit."""
@@ -130,7 +135,7 @@ class Steward:
         self._clearing = Clearing(
             equipment.blobs, equipment.notebook, versions_kept=wishes.versions_kept
         )
-        self._left: frozenset[int] | None = None
+        self._left: dict[int, _Followed] | None = None
         self._tasks: dict[int, _Followed] = {}
         self._jobs: dict[Key, _Job] = {}
         self._times = TimeSheet()
@@ -211,29 +216,57 @@ class Steward:
 
     async def _read(self, group: asyncio.TaskGroup) -> None:
         followed = self._observer.open_tasks(chosen=self._chosen())
+        self._must_read = self._must_read or not self._observer.has_seen_all
         await self._leave(frozenset(followed))
         for task in followed:
             state = self._tasks.setdefault(task, _Followed())
             if not self._observer.has_document(task):
                 self._obtain(task, state, group)
-                continue
-            scene = self._observer.scene(task)
-            await self._history.follow(scene)
-            await self._compare(state, scene)
+            elif not await self._try(Step.READ_TASK, task, state, partial(self._see, task, state)):
+                state.scene = None
+
+    async def _see(self, task: int, followed: _Followed) -> None:
+        scene = self._observer.scene(task)
+        reached = Reached.of(scene)
+        await self._try(Step.FOLLOW, task, followed, partial(self._history.follow, scene))
+        self._compare(followed, scene)
+        clear = partial(self._clearing.clear, task, reached)
+        if reached != followed.cleared and await self._try(Step.CLEAR_UP, task, followed, clear):
+            followed.cleared = reached
 
     async def _leave(self, followed: frozenset[int]) -> None:
         """Forget tasks, those of earlier runs as well, and let go of what closed ones needed."""
-        earlier = self._clearing.tasks() if self._left is None else self._left
-        self._left = frozenset()
-        for task in (earlier | set(self._tasks)) - followed:
-            self._tasks.pop(task, None)
+        if self._left is None:
+            self._left = {task: _Followed() for task in self._clearing.tasks()}
+        for task in [one for one in self._tasks if one not in followed]:
+            self._left[task] = self._tasks.pop(task)
             self._own.notebook.close(task)
-            rounds = self._observer.rounds_of_closed(task)
-            if rounds is not None:
-                over = Reached(round=rounds, version=0, is_closed=True)
-                await self._clearing.clear(task, over)
+        for task, left in list(self._left.items()):
+            let_go = partial(self._let_go, task)
+            if task in followed or await self._try(Step.CLEAR_UP, task, left, let_go):
+                del self._left[task]
 
-    async def _compare(self, followed: _Followed, scene: Scene) -> None:
+    async def _let_go(self, task: int) -> None:
+        rounds = self._observer.rounds_of_closed(task)
+        if rounds is not None:
+            await self._clearing.clear(task, Reached(round=rounds, version=0, is_closed=True))
+
+    async def _try(
+        self, step: Step, task: int, followed: _Followed, chore: Callable[[], Awaitable[None]]
+    ) -> bool:
+        """Do a part of a look, unless it was in vain just now; tell whether it is done."""
+        duty = Duty(step=step, task=task, round=0)
+        if not self._is_rested(followed, duty):
+            return False
+        try:
+            await chore()
+        except (HanseError, OSError) as error:
+            self._fail(duty, followed, error)
+            return False
+        followed.setbacks.overcome(duty)
+        return True
+
+    def _compare(self, followed: _Followed, scene: Scene) -> None:
         """Note what changed since the last look."""
         before, now_ms = followed.scene, self._now_ms()
         followed.scene = scene
@@ -252,10 +285,6 @@ class Steward:
             )
         elif followed.idle_since_ms is None:
             followed.idle_since_ms = now_ms
-        reached = Reached.of(scene)
-        if reached != followed.cleared:
-            followed.cleared = reached
-            await self._clearing.clear(scene.task, reached)
 
     def _end(self, followed: _Followed, number: int, scene: Scene) -> None:
         followed.empty_rounds = 0 if followed.had_updates else followed.empty_rounds + 1
@@ -353,6 +382,9 @@ class Steward:
     def _obtain(self, task: int, followed: _Followed, group: asyncio.TaskGroup) -> None:
         """Start to get the document of a task, unless that is under way or was in vain just now."""
         duty = Duty(step=Step.FETCH_DOCUMENT, task=task, round=0)
+        under_way = sum(job.duty.step is duty.step for job in self._jobs.values())
+        if under_way >= DOCUMENTS_MAX:
+            return
         is_wanted = duty.step not in followed.setbacks.given_up(round_number=0, rung=0)
         if is_wanted and duty.key not in self._jobs and self._is_rested(followed, duty):
             running = group.create_task(self._read_document(duty, followed), name="duty document")

@@ -150,7 +150,11 @@ class Validator:
         root = update.root or b""
         sealed = Sealed.of(scene, running, root=root, trainer=update.trainer)
         try:
-            await self._own.blobs.fetch_sealed(sealed, reason=scene.round_reason(running.number))
+            await self._own.blobs.fetch_sealed(
+                sealed,
+                size_bytes_max=scene.blob_bytes_max,
+                reason=scene.round_reason(running.number),
+            )
         except HanseError as error:
             _log.debug("update was not given", update=update.index, error=str(error))
             return error

@@ -4,7 +4,12 @@ import enum
 from typing import Final
 
 from fl.jobs.errors import FailureCode, JobFailedError
-from node.duties.errors import HistoryDivergedError, LostResultError, UnfitReportError
+from node.duties.errors import (
+    HistoryDivergedError,
+    LostResultError,
+    UnfitReportError,
+    WrongStartError,
+)
 from primitives.errors import HanseError
 
 AGAIN_MS_FIRST: Final = 250
@@ -58,7 +63,7 @@ def judge(error: HanseError | OSError) -> Verdict:
             return Verdict.TASK if cause in _FOR_THE_TASK else Verdict.ROUND
         case JobFailedError(reason=reason):
             return _BY_REASON.get(reason, Verdict.AGAIN)
-        case UnfitReportError() | HistoryDivergedError():
+        case UnfitReportError() | HistoryDivergedError() | WrongStartError():
             return Verdict.TASK
         case LostResultError():
             return Verdict.ROUND

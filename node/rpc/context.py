@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from prometheus_client.metrics_core import Metric
@@ -23,6 +22,7 @@ from node.federation.views import FederationReader
 from node.mempool.pool import Pool
 from node.rpc.round_watch import RoundWatch
 from node.rpc.schemas import LogLine
+from node.rpc.uploads import Uploads
 from p2p.host import Host
 from p2p.pubsub import PubSub
 from primitives.clock import Clock
@@ -90,7 +90,7 @@ class NodeContext:
         consensus: returns what runs in the seat of this node, None without one; only to read from,
             on the event loop.
         rounds: what it saw of rounds beyond their events.
-        uploads: folder of this node for blobs under way; emptied when the server starts.
+        uploads: where blobs under way are; emptied when the server starts.
         metrics: further sources of `/metrics`.
     """
 
@@ -109,7 +109,7 @@ class NodeContext:
     blobs: BlobStore | None = None
     envelopes: SealedUpdates | None = None
     gatherer: Gatherer | None = None
-    uploads: Path | None = None
+    uploads: Uploads | None = None
     duties: DutyView | None = None
     logs: LogTail | None = None
     rounds: RoundWatch | None = None

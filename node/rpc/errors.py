@@ -25,6 +25,7 @@ from node.blobs.errors import (
 from node.chain.errors import CommitteeUnknownError, NoContractError, NotCertifiedError
 from node.federation.errors import NoSuchVersionError
 from node.federation.views import NoSuchTaskError
+from node.storage.errors import DiskReserveError
 from node.storage.state_errors import StatePrunedError
 from primitives.errors import (
     BadSignatureError,
@@ -199,6 +200,7 @@ _STATUSES: Final[tuple[tuple[type[HanseError], int], ...]] = (
     (BlobUnavailableError, 404),
     (NoSuchBlobError, 404),
     (StatePrunedError, 410),
+    (DiskReserveError, 503),
     (BlobRoomError, 409),
     (BadBlobError, 422),
     (InvalidTransactionError, 422),

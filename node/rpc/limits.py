@@ -22,6 +22,7 @@ class RpcLimits:
     Args:
         body_bytes_max: of a JSON body.
         blob_bytes_max: of a blob that is uploaded; it streams to a file.
+        uploads_bytes_max: of all that is uploaded at a time; half of it for one account.
         head_bytes_max: of the request line and all headers.
         connections_max: at a time; one more is closed at once.
         connections_per_client_max: of one address.
@@ -37,6 +38,7 @@ class RpcLimits:
 
     body_bytes_max: int = 1 << 20
     blob_bytes_max: int = 512 << 20
+    uploads_bytes_max: int = 1 << 30
     head_bytes_max: int = 16 << 10
     connections_max: int = 256
     connections_per_client_max: int = 128

@@ -20,14 +20,18 @@ from node.chain.feed import ChainEvent, Subscription
 from node.chain.index import EventPlace
 from node.rpc.context import NodeContext
 from node.rpc.rendering import Renderer
-from node.rpc.stream_schemas import Batch, FromNode, Notice, Topic
+from node.rpc.stream_schemas import FromNode, Notice, Topic
 from node.rpc.topics import MESSAGE_BYTES_MAX, Topics
 from p2p.token_bucket import TokenBucket
 
 FEED_WAITING_MAX: Final = 1_024
 LOG_WAITING_MAX: Final = 256
 TOGETHER_MAX: Final = 64
-"""Events rendered under one view of the state, which is not held while the client takes them."""
+"""Events rendered under one view of the state, which is not held while the client takes them; and
+notices of a batch."""
+
+BATCH_BYTES: Final = 256 << 10
+"""At which a batch is closed: what it has more is less than one notice."""
 SEND_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 1.0
 HEARTBEAT_S: Final = 20.0
@@ -151,13 +155,17 @@ class SocketSession:
 
     async def _tell_next(self, events: Subscription) -> None:
         """Tell the next event, and with it those that are there already."""
-        waiting: list[Notice] = []
+        waiting: list[bytes] = []
         async for event in events:
             for notices in self._slices(event):
-                waiting += notices
-                if len(waiting) >= TOGETHER_MAX:
-                    await self._send_notices(waiting)
-                    waiting = []
+                for notice in notices:
+                    waiting.append(_ENCODER.encode(notice))
+                    if sum(map(len, waiting)) >= BATCH_BYTES or len(waiting) >= TOGETHER_MAX:
+                        await self._send_notices(waiting)
+                        waiting = []
+                if len(notices) > 1:
+                    # A second of the chain may be much to show, and others want their turn.
+                    await asyncio.sleep(0)
             if not events.is_waiting:
                 break
         await self._send_notices(waiting)
@@ -187,17 +195,20 @@ class SocketSession:
                 for notice in self._topics.log(await lines.get()):
                     await self._send(notice)
 
-    async def _send_notices(self, notices: Sequence[Notice]) -> None:
+    async def _send_notices(self, notices: Sequence[bytes]) -> None:
         if self._topics.every_ms and len(notices) > 1:
-            await self._send(Batch(notices=tuple(notices)))
+            await self._send_text(b'{"type":"batch","notices":[' + b",".join(notices) + b"]}")
             return
         for notice in notices:
-            await self._send(notice)
+            await self._send_text(notice)
 
-    async def _send(self, notice: FromNode) -> None:
+    async def _send(self, message: FromNode) -> None:
+        await self._send_text(_ENCODER.encode(message))
+
+    async def _send_text(self, text: bytes) -> None:
         self._sending += 1
         try:
-            await self._socket.send_str(_ENCODER.encode(notice).decode())
+            await self._socket.send_str(text.decode())
         except ConnectionError as error:
             raise _CutError(WSCloseCode.GOING_AWAY, b"") from error
         self._sending -= 1

@@ -9,6 +9,7 @@ has arrived is durable, so a join that was interrupted goes on, as long as peers
 """
 
 import asyncio
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +27,9 @@ from node.ledger.genesis import chain_id_of
 from node.storage.batch import WriteBatch
 from node.storage.chain_tables import CERTIFICATES, CERTIFIED_HEIGHTS, EPOCH_LINKS
 from node.storage.environment import Environment
+from node.storage.meta_pages import DATA_NAME
 from node.storage.state_restore import Arrival, StateRestorer
+from node.storage.state_tables import PROGRESS, PROGRESS_KEY
 from node.storage.state_view import newest_version
 from node.storage.writer import Writer
 from node.sync.chunk_plan import next_low
@@ -83,6 +86,31 @@ class Joined:
     peers: int
 
 
+class Stage(enum.Enum):
+    """How far the ledger of a node is."""
+
+    EMPTY = enum.auto()
+    """There is none, or there is a file without a state, as a join leaves it that got nothing."""
+    UNFINISHED = enum.auto()
+    """There are chunks of a snapshot that was not put together yet."""
+    WHOLE = enum.auto()
+
+
+def stage_of(place: Place, *, clock: Clock) -> Stage:
+    """Return how far the ledger in a folder is; the file alone does not tell.
+
+    Raises:
+        StorageError: it cannot be opened.
+    """
+    if not (place.folder / LEDGER_NAME / DATA_NAME).exists():
+        return Stage.EMPTY
+    with _opened(place, clock=clock) as environment, environment.snapshot() as snapshot:
+        if newest_version(snapshot) is not None:
+            return Stage.WHOLE
+        is_begun = snapshot.get(PROGRESS, PROGRESS_KEY) is not None
+        return Stage.UNFINISHED if is_begun else Stage.EMPTY
+
+
 async def join_by_snapshot(
     place: Place, host: Host, *, clock: Clock, limits: SyncLimits = DEFAULT_LIMITS
 ) -> Joined:
@@ -94,15 +122,7 @@ async def join_by_snapshot(
         InvalidCheckpointError: the trusted checkpoint is none of this chain, or too old.
         StorageError: something did not become durable.
     """
-    environment = await in_thread(
-        lambda: open_ledger(
-            place.folder,
-            genesis=place.genesis,
-            node_id=place.node_id,
-            clock=clock,
-            limits=place.limits,
-        )
-    )
+    environment = await in_thread(partial(_opened, place, clock=clock))
     with environment, Writer.start(environment) as writer:
         with environment.snapshot() as snapshot:
             newest = newest_version(snapshot)
@@ -131,6 +151,16 @@ def set_aside(folder: Path, *, height: int) -> Path:
         number += 1
         aside = folder / f"{LEDGER_NAME}-at-{height}-{number}"
     return (folder / LEDGER_NAME).rename(aside)
+
+
+def _opened(place: Place, *, clock: Clock) -> Environment:
+    return open_ledger(
+        place.folder,
+        genesis=place.genesis,
+        node_id=place.node_id,
+        clock=clock,
+        limits=place.limits,
+    )
 
 
 class _Joining:

@@ -118,15 +118,22 @@ def test_votes_are_those_of_the_product(loaded: LoadedModel) -> None:
     held = encode_labelled(
         list(enumerate(texts(24))), loaded.tokenizer, tokens_max=SETTINGS.max_length
     )
-    scorer = Scorer(run.adapter, Panel(examples=held), layout=layout, updates=4)
+    panel = Panel(examples=held, classes=max(one.labels[0] for one in held) + 1)
+    scorer = Scorer(run.adapter, panel, layout=layout, updates=4)
     terms = ScoringTerms(clip=1 << 17)
     expected = scorer.score(
         current,
         updates,
         terms=terms,
-        aggregate=by_rule(updates, limit=terms.clip, rule=SETTINGS.rule),
+        aggregate=by_rule(
+            updates,
+            limit=terms.clip,
+            rule=SETTINGS.rule,
+            byzantine_percent=SETTINGS.byzantine_percent,
+        ),
     )
+    assert any(one.quality > one.alone for one in expected), "one counts for what others lack"
     found = Jury(run).scores(layout, current, updates, limit=terms.clip)
     detach(run.adapter)
     # Chunks of another size add in another order.
-    assert [one.score for one in found] == pytest.approx([one.alone for one in expected], abs=1)
+    assert [one.score for one in found] == pytest.approx([one.quality for one in expected], abs=2)

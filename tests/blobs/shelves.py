@@ -7,11 +7,12 @@ from pathlib import Path
 
 from fl.rules.update.root import CHUNK_SIZE_BYTES
 from node.blobs.aside import at_once
+from node.blobs.bounds import BYTES_MAX, BlobBounds
 from node.blobs.fetcher import BlobFetcher
 from node.blobs.manifest import Access, BlobId, blob_id
 from node.blobs.sealed import SealedUpdates
 from node.blobs.server import BlobServer
-from node.blobs.store import BYTES_MAX, BlobStore
+from node.blobs.store import BlobStore
 from p2p.host import Host
 from primitives.hashing import Domain, tagged_hash
 from primitives.ids import ChainId
@@ -47,8 +48,9 @@ def content(size_bytes: int, *, seed: int = 0) -> bytes:
 def opened(
     folder: Path, *, clock: Watch | None = None, bytes_max: int = BYTES_MAX, node: bytes = NODE
 ) -> Iterator[BlobStore]:
+    bounds = BlobBounds(bytes_max=bytes_max, file_bytes_max=bytes_max)
     with BlobStore.open(
-        folder, chain_id=CHAIN, node_id=node, clock=clock or Watch(), bytes_max=bytes_max
+        folder, chain_id=CHAIN, node_id=node, clock=clock or Watch(), bounds=bounds
     ) as store:
         yield store
 

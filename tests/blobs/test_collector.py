@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from node.blobs.collector import REST_S, BlobCollector, divided
+from node.blobs.bounds import divided
+from node.blobs.collector import REST_S, BlobCollector
 from node.blobs.manifest import Access, blob_id
 from node.blobs.store import COLLECTED_MAX, KEPT_MS, BlobStore
 from tests.blobs.shelves import CHAIN, CHUNK, NODE, Watch, content, opened
@@ -71,8 +72,7 @@ def test_folder_stays_below_its_bound_whatever_comes_and_goes(tmp_path: Path) ->
         chain_id=CHAIN,
         node_id=NODE,
         clock=Watch(),
-        bytes_max=bounds.bytes_max,
-        file_bytes_max=bounds.file_bytes_max,
+        bounds=bounds,
     ) as store:
         store.put(content(4 * CHUNK, seed=9_999), access=Access.PUBLIC, pin="keep")
         largest = 0

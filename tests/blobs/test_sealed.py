@@ -10,20 +10,32 @@ import pytest
 
 from fl.rules.update.root import blob_root
 from node.blobs.errors import BadEnvelopeError, BlobRoomError, BlobUnavailableError
-from node.blobs.manifest import Access, BlobId, blob_id
-from node.blobs.messages import SEALED_ANSWER_CODEC, SealedAnswer, sealed_protocol
+from node.blobs.manifest import MANIFEST_CODEC, Access, BlobId, blob_id
+from node.blobs.messages import (
+    BLOB_REQUEST_CODEC,
+    ENVELOPES_PER_ANSWER_MAX,
+    SEALED_ANSWER_CODEC,
+    SEALED_REQUEST_CODEC,
+    OpenBlob,
+    SealedAnswer,
+    blob_protocol,
+    sealed_protocol,
+)
 from node.blobs.sealed import Opener, SealedRoot, SealedUpdates
 from node.blobs.sealing import open_envelope, seal
+from node.blobs.source import Memory, manifest_of
 from node.chain.names import protocol
 from p2p.errors import RequestRefusedError
 from p2p.host import Host
 from p2p.request import RequestServer, ask_once
 from p2p.wire.peer_id import PeerId
+from primitives.hashing import sha256
 from tests.blobs.shelves import CHAIN, CHUNK, Keeper, content, opened, quarter
 from tests.blobs.test_sealing import Rng, consensus_key, operator, recipients
 from tests.dsl.virtual_time import LoopClock, in_virtual_time
 from tests.p2p.town import now_s
 
+BLOB = blob_protocol(protocol(CHAIN, "blob"))
 SEALED = sealed_protocol(protocol(CHAIN, "sealed"))
 UPDATE = content(3 * CHUNK + 1)
 ROOT = SealedRoot(4, 2, blob_id(blob_root(UPDATE)))
@@ -108,6 +120,19 @@ async def test_an_envelope_that_is_too_long_is_not_fetched(tmp_path: Path) -> No
 
 
 @in_virtual_time
+async def test_an_envelope_that_is_too_long_is_not_opened_if_it_is_here_either(
+    tmp_path: Path,
+) -> None:
+    async with quarter(tmp_path) as place:
+        liar, near = [await place.keeper(number) for number in (1, 2)]
+        long = envelope("a", update=content(len(UPDATE) + 20 * CHUNK, seed=5))
+        near.put(long)
+        liar.sealed.offer(ROOT, long)
+        with pytest.raises(BlobUnavailableError, match="over the limit"):
+            await fetched(near, "a", liar, deadline_ms=3_000)
+
+
+@in_virtual_time
 async def test_a_flood_of_envelopes_ends(tmp_path: Path) -> None:
     async with quarter(tmp_path) as place:
         near = await place.keeper(1)
@@ -171,6 +196,123 @@ async def test_a_hint_at_an_envelope_that_nobody_has_holds_nobody_up_for_ever(
         assert fetching.done()
         assert now_s() - start_s < 40
         assert near.store.has(ROOT.root)
+
+
+def makes_up(host: Host) -> None:
+    """Have a host answer every question with as many ids as fit, new ones for every update."""
+
+    async def answer(asker: PeerId, body: bytes) -> AsyncGenerator[bytes, None]:
+        root = SEALED_REQUEST_CODEC.decode(body).root
+        ids = (BlobId(sha256(root + bytes((n,)))) for n in range(ENVELOPES_PER_ANSWER_MAX))
+        yield SEALED_ANSWER_CODEC.encode(SealedAnswer(tuple(ids)))
+
+    host.handle(SEALED.name, RequestServer(SEALED, answer, clock=LoopClock()).serve)
+
+
+@in_virtual_time
+async def test_made_up_hints_of_the_first_peer_do_not_delay_the_envelope(tmp_path: Path) -> None:
+    async with quarter(tmp_path) as place:
+        trainer, near = [await place.keeper(number) for number in (1, 2)]
+        stranger = await place.stranger(7)
+        makes_up(stranger)
+        trainer.sealed.offer(ROOT, envelope("a"))
+        await near.sealed.fetch(
+            ROOT,
+            opener=opener("a"),
+            holders=[stranger.peer_id, trainer.host.peer_id],
+            deadline_ms=3_000,
+            size_bytes_max=len(UPDATE),
+        )
+        assert near.store.has(ROOT.root)
+
+
+@in_virtual_time
+async def test_made_up_hints_at_lost_updates_starve_neither_other_updates_nor_models(
+    tmp_path: Path,
+) -> None:
+    async with quarter(tmp_path) as place:
+        trainer, near = [await place.keeper(number) for number in (1, 2)]
+        stranger = await place.stranger(7)
+        makes_up(stranger)
+        lost = [SealedRoot(4, 2, BlobId(sha256(bytes((n,))))) for n in range(12)]
+        holders = [stranger.peer_id, trainer.host.peer_id]
+
+        async def search(sealed: SealedRoot) -> None:
+            await near.sealed.fetch(
+                sealed,
+                opener=opener("a"),
+                holders=holders,
+                deadline_ms=20_000,
+                size_bytes_max=len(UPDATE),
+            )
+
+        async def in_vain(sealed: SealedRoot) -> None:
+            with pytest.raises(BlobUnavailableError):
+                await search(sealed)
+
+        async with asyncio.TaskGroup() as group:
+            for sealed in lost:
+                group.create_task(in_vain(sealed), name="lost")
+            await asyncio.sleep(1)
+            model = trainer.put(content(CHUNK, seed=3))
+            async with asyncio.timeout(1):
+                await near.fetcher.fetch(model, deadline_ms=9_000, size_bytes_max=CHUNK)
+            # The trainer comes late, so everybody was asked before it had anything.
+            late = group.create_task(search(ROOT), name="late")
+            await asyncio.sleep(9)
+            trainer.sealed.offer(ROOT, envelope("a"))
+            async with asyncio.timeout(3):
+                await late
+
+
+@in_virtual_time
+async def test_a_peer_that_never_answers_does_not_use_up_the_time(tmp_path: Path) -> None:
+    async with quarter(tmp_path) as place:
+        trainer, near = [await place.keeper(number) for number in (1, 2)]
+        stranger = await place.stranger(7)
+
+        async def silent(asker: PeerId, body: bytes) -> AsyncGenerator[bytes, None]:
+            await asyncio.sleep(1_000)
+            yield b""
+
+        stranger.handle(SEALED.name, RequestServer(SEALED, silent, clock=LoopClock()).serve)
+        trainer.sealed.offer(ROOT, envelope("a"))
+        await near.sealed.fetch(
+            ROOT,
+            opener=opener("a"),
+            holders=[stranger.peer_id, trainer.host.peer_id],
+            deadline_ms=4_000,
+            size_bytes_max=len(UPDATE),
+        )
+
+
+@in_virtual_time
+async def test_an_envelope_that_comes_slowly_is_not_cut(tmp_path: Path) -> None:
+    async with quarter(tmp_path) as place:
+        near = await place.keeper(1)
+        trainer = await place.stranger(7)
+        raw = envelope("a")
+        manifest = manifest_of(Memory(raw))
+        opened_times: list[float] = []
+
+        async def slow(asker: PeerId, body: bytes) -> AsyncGenerator[bytes, None]:
+            assert isinstance(BLOB_REQUEST_CODEC.decode(body), OpenBlob)
+            opened_times.append(now_s())
+            yield MANIFEST_CODEC.encode(manifest)
+            for index in range(manifest.leaf_count):
+                await asyncio.sleep(2)
+                yield raw[index * CHUNK : (index + 1) * CHUNK]
+
+        trainer.handle(BLOB.name, RequestServer(BLOB, slow, clock=LoopClock()).serve)
+        answers(trainer, blob_id(manifest.cid))
+        await near.sealed.fetch(
+            ROOT,
+            opener=opener("a"),
+            holders=[trainer.peer_id],
+            deadline_ms=20_000,
+            size_bytes_max=len(UPDATE),
+        )
+        assert len(opened_times) == 1
 
 
 @in_virtual_time

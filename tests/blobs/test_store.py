@@ -9,14 +9,16 @@ from typing_extensions import override
 
 from fl.rules.update.root import blob_root
 from fl.worker.blobs import read_content
+from node.blobs.bounds import BlobBounds
 from node.blobs.errors import BadBlobError, BlobRoomError, NoSuchBlobError
 from node.blobs.manifest import Access, BlobId, blob_id
 from node.blobs.source import Memory, manifest_of
 from node.blobs.store import FILES_FOLDER, KEPT_MS, BlobStore
-from node.storage.errors import ForeignDatabaseError
+from node.storage.disk import Reserve
+from node.storage.errors import DiskReserveError, ForeignDatabaseError
 from primitives.cid import Cid
 from primitives.errors import StorageError
-from tests.blobs.shelves import CHUNK, Watch, content, opened
+from tests.blobs.shelves import CHAIN, CHUNK, NODE, Watch, content, opened
 
 PRIVATE, PUBLIC = Access.PRIVATE, Access.PUBLIC
 LONG = content(3 * CHUNK + 7)
@@ -338,3 +340,13 @@ def test_more_pins_than_there_may_be_are_refused(
         store.unpin(blob, "a")
         store.pin(blob, "c")
         assert store.stat(blob).reasons == ("b", "c")
+
+
+def test_store_leaves_free_what_it_is_told_to(tmp_path: Path) -> None:
+    everything = BlobBounds(reserve=Reserve(percent=100, bytes_max=1 << 62))
+    with BlobStore.open(
+        tmp_path, chain_id=CHAIN, node_id=NODE, clock=Watch(), bounds=everything
+    ) as store:
+        with pytest.raises(DiskReserveError):
+            store.put(SHORT, access=PUBLIC)
+        assert store.total.blobs == 0

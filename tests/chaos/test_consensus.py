@@ -2,13 +2,25 @@
 
 import asyncio
 import random
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from devnet.local.load import make_load
 from devnet.local.network import LocalNetwork
-from tests.chaos.checks import agrees, goes_on, height_of, nobody_was_slashed, others, reaches
+from devnet.local.plan import Wish, make_plan
+from node.rpc.errors import NodeAnswerError
+from node.running.clock import SystemClock
+from tests.chaos.checks import (
+    LIMIT_S,
+    agrees,
+    goes_on,
+    height_of,
+    nobody_was_slashed,
+    others,
+    reaches,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -61,11 +73,15 @@ async def test_validator_with_an_empty_database_never_signs_twice(network: Local
     await nobody_was_slashed(network)
 
 
-async def test_node_that_joins_late_has_the_same_state(network: LocalNetwork) -> None:
+async def test_node_that_joins_late_has_the_same_state_by_a_snapshot(network: LocalNetwork) -> None:
+    await make_load(network, per_s=20, seconds=1, names=("node-0",))
     final = await network.final_height()
-    assert final > 0
+    assert final > 1
     name = await network.join_late()
     await network.wait_final(name, final)
+    assert '"joined by snapshot"' in network.supervisor.log_path(name).read_text()
+    with pytest.raises(NodeAnswerError):
+        await network.client(name).commit(1)
     async with asyncio.TaskGroup() as group:
         # A full node follows certificates, which commits without transactions do not get.
         group.create_task(make_load(network, per_s=20, seconds=4, names=("node-0",)))
@@ -73,6 +89,26 @@ async def test_node_that_joins_late_has_the_same_state(network: LocalNetwork) ->
         found = await agrees(network)
     assert name in found.nodes
     await network.stop(name)
+
+
+@pytest.mark.slow
+async def test_node_that_joins_a_chain_without_a_certificate_is_there_at_once(
+    tmp_path: Path,
+) -> None:
+    plan = make_plan(Wish(nodes=1, rounds=0))
+    young = await LocalNetwork.create(tmp_path / "young", plan, clock=SystemClock())
+    async with young.opened():
+        try:
+            young.start()
+            await young.wait_ready(limit_s=LIMIT_S)
+            assert await young.final_height() == 0
+            name = await young.join_late()
+            await young.wait_ready(name, limit_s=LIMIT_S)
+            await make_load(young, per_s=20, seconds=2, names=("node-0",))
+            await young.wait_final(name, await young.final_height())
+            assert await height_of(young, name) > 0
+        finally:
+            await young.stop()
 
 
 @pytest.mark.slow

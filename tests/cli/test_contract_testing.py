@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.contract_gas_log import DEPLOYMENT, GasLog, GasLogChain
+from cli.exit_codes import ExitCode
 from cli.main import app
 from node.execution.local_chain import TransactionFailedError
 from node.ledger.transaction import Transfer
@@ -123,7 +124,7 @@ def test_failures_keep_the_exit_code_of_pytest_and_say_why(folder: Path) -> None
 
 @pytest.mark.slow
 def test_no_test_is_not_a_success(folder: Path) -> None:
-    assert _test(folder, "-k", "nothing-like-it").returncode == 5
+    assert _test(folder, "-k", "nothing-like-it").returncode == ExitCode.NOT_FOUND
 
 
 def test_path_that_is_not_there_is_one_line(tmp_path: Path) -> None:

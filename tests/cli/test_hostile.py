@@ -18,8 +18,9 @@ from typer.testing import CliRunner, Result
 from cli.exit_codes import ExitCode
 from cli.main import app
 from tests.cli.garbage import ANSWERS, garbage_server
-from tests.cli.live import PASSWORD, write_named_key
-from tests.cli.verbs import HOSTILE, Verb, verbs
+from tests.cli.live import PASSWORD, Live, write_named_key
+from tests.cli.offers import SPONSOR, TERMS, put_document
+from tests.cli.verbs import HOSTILE, NOT_FINITE, Verb, verbs
 
 NO_NODE: Final = "http://127.0.0.1:1"
 VERBS: Final = [*verbs()]
@@ -108,6 +109,22 @@ def test_every_hostile_value_of_every_parameter_is_one_line(verb: Verb, run: Run
             check(verb, run(verb.line({one.name: value})))
 
 
+REAL: Final = [verb for verb in VERBS if verb.reals]
+
+
+@pytest.mark.parametrize("verb", REAL, ids=named)
+def test_number_that_is_not_finite_is_a_usage_error(verb: Verb, run: Run) -> None:
+    for name in verb.reals:
+        for value in NOT_FINITE:
+            result = run(verb.line({name: value}))
+            assert result.exit_code == ExitCode.USAGE, (name, value, result.stderr[:500])
+            check(verb, result)
+
+
+def test_verbs_that_take_real_numbers_are_found() -> None:
+    assert {"devnet up", "model publish", "p2p peer"} <= {str(verb) for verb in REAL}
+
+
 ASKING: Final = [verb for verb in VERBS if "--node" in verb.flags]
 
 
@@ -149,3 +166,27 @@ def test_wrong_password_is_one_line(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == ExitCode.FAILED
     assert "password" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_every_hostile_term_of_an_offer_is_one_line_where_a_node_answers(
+    live: Live, tmp_path: Path
+) -> None:
+    cid = put_document(live, tmp_path)
+    (verb,) = (one for one in VERBS if str(one) == "task create")
+    for one in verb.options:
+        if one.name in SHARED:
+            continue
+        for value in HOSTILE:
+            term = (max(one.opts, key=len), value)
+            words = ("task", "create", "--document", cid, *TERMS, *term, "--no-list", "--yes")
+            check(verb, live.run(*words, key=SPONSOR))
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, 10**400])
+def test_number_that_no_transaction_holds_is_a_usage_error(number: int, live: Live) -> None:
+    for name in ("--fee", "--tip", "--gas"):
+        result = live.run("task", "close", "0", "--yes", name, str(number), key=SPONSOR)
+        assert result.exit_code == ExitCode.USAGE, (name, result.stderr, result.exception)
+    result = live.run("task", "close", str(number), "--yes", key=SPONSOR)
+    assert result.exit_code == ExitCode.USAGE, (result.stderr, result.exception)

@@ -1,17 +1,27 @@
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from cli import home
 from cli.main import app
+from fl.jobs.subject import ExampleSource
 from node.config.load import load_config
 from node.config.sections import Role
+from node.duties.outfit import learning_of
 from node.keystore.key_file import KeyKind, open_key
 from node.keystore.password import find_password
+from node.keystore.phrase import seed_of
+from node.keystore.secret import Secret
 from node.ledger.genesis import chain_id_of
+from node.running.own_keys import OwnKeys
+from primitives.keys import PrivateKey
 from tests.chain.founded import genesis_file
 
 
@@ -48,6 +58,133 @@ def test_folder_of_a_node_is_made_ready_to_run(tmp_path: Path, genesis: Path) ->
         key = open_key(config.path(path), password=password, kind=kind)
         assert kind is not KeyKind.ACCOUNT or key.public.did_key == made["account"]
     assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_paths_of_options_count_from_where_the_command_runs(
+    tmp_path: Path, genesis: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("pw").write_text("correct horse\n")
+    Path("pw").chmod(0o600)
+    folder = tmp_path / "node"
+    words = ("--role", "trainer", "--examples", "./data", "--password-file", "pw")
+    assert _init(folder, genesis, *words).exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    config = load_config(folder, {})
+    keys = OwnKeys.open(config, environ={})
+    assert keys.account is not None
+    assert learning_of(config).train == ExampleSource(spec=str(tmp_path / "here" / "data"))
+
+
+def test_examples_that_are_no_folder_are_written_as_they_are(tmp_path: Path, genesis: Path) -> None:
+    words = ("--role", "trainer", "--examples", "hub:owner/name", "--make-password")
+    assert _init(tmp_path / "node", genesis, *words).exit_code == 0
+    assert load_config(tmp_path / "node", {}).training.examples == "hub:owner/name"
+
+
+def _check_whole(folder: Path, phrase: str) -> None:
+    """Check that there is a node, whose keys the words restore, and nothing of a draft."""
+    config = load_config(folder, {})
+    keys = OwnKeys.open(config, environ={})
+    assert keys.account is not None
+    seed = seed_of(Secret(phrase.encode()), KeyKind.ACCOUNT)
+    assert keys.account.public == PrivateKey.from_seed(seed.reveal()).public
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "genesis",
+        "hanse.toml",
+        "keys",
+        "password",
+    ]
+
+
+@pytest.mark.parametrize("links", range(10))
+def test_init_that_broke_off_can_be_run_again(
+    links: int, tmp_path: Path, genesis: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, link, left = tmp_path / "node", os.link, [links]
+
+    def breaking(source: Path, target: Path) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        link(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", breaking)
+        broken = _init(folder, genesis, "--make-password", "--json")
+    assert broken.exit_code != 0
+    assert not (folder / "hanse.toml").exists()
+    made = _init(folder, genesis, "--make-password", "--json")
+    assert made.exit_code == 0, made.stderr
+    _check_whole(folder, json.loads(made.stdout)["phrase"])
+
+
+_KILLED = """
+import os, sys
+from cli.main import app
+link, left = os.link, [int(sys.argv.pop(1))]
+def ending(source, target):
+    if not left[0]:
+        os._exit(9)
+    left[0] -= 1
+    link(source, target)
+os.link = ending
+app()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("links", [2, 4, 6, 8])
+def test_init_that_was_killed_can_be_run_again(links: int, tmp_path: Path, genesis: Path) -> None:
+    folder = tmp_path / "node"
+    words = ["node", "init", "--folder", str(folder), "--genesis", str(genesis)]
+    command = [sys.executable, "-c", _KILLED, str(links), *words, "--make-password"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 9
+    made = _init(folder, genesis, "--make-password", "--json")
+    assert made.exit_code == 0, made.stderr
+    _check_whole(folder, json.loads(made.stdout)["phrase"])
+
+
+def test_words_are_told_before_the_keys_have_their_names(
+    tmp_path: Path, genesis: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "node"
+    found: list[bool] = []
+    echo = typer.echo
+
+    def watching(*said: Any, **how: Any) -> None:  # noqa: ANN401 - as Typer has them
+        found.append((folder / "keys").exists())
+        echo(*said, **how)
+
+    monkeypatch.setattr(typer, "echo", watching)
+    assert _init(folder, genesis, "--make-password").exit_code == 0
+    assert found
+    assert not any(found)
+
+
+@pytest.mark.parametrize("name", ["keys/account.key", "password"])
+def test_key_that_is_there_is_kept(name: str, tmp_path: Path, genesis: Path) -> None:
+    path = tmp_path / "node" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    refused = _init(tmp_path / "node", genesis, "--make-password")
+    assert refused.exit_code == 1
+    assert f"{path} exists already" in refused.stderr
+    assert path.read_bytes() == b"mine"
+    assert not (tmp_path / "node" / "hanse.toml").exists()
+
+
+def test_genesis_file_may_lie_in_the_folder_already_and_of_another_chain_not(
+    tmp_path: Path, genesis: Path
+) -> None:
+    folder = tmp_path / "node"
+    folder.mkdir()
+    (folder / "genesis").write_bytes(genesis_file(validators=1))
+    refused = _init(folder, genesis, "--make-password")
+    assert "is of another chain" in refused.stderr
+    genesis.replace(folder / "genesis")
+    assert _init(folder, folder / "genesis", "--make-password").exit_code == 0
 
 
 def test_node_is_not_made_twice(tmp_path: Path, genesis: Path) -> None:

@@ -5,36 +5,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from fl.jobs.subject import AdapterShape, ModelKind
-from fl.rules.update.layout import TensorLayout
 from node.config.load import load_config
-from node.federation.document import TaskDocument, write_document
 from tests.cli.live import Live
-from tests.worker.vectors import FACTOR_A, LAYOUT, MODEL_LAYOUT, PINS
-
-DOCUMENT = TaskDocument(
-    title="small task",
-    source="package:tiny",
-    kind=ModelKind.CLASSIFICATION,
-    label_names=("no", "yes"),
-    pins=PINS,
-    adapter=AdapterShape(rank=4),
-    model_layout=MODEL_LAYOUT,
-    layouts=(LAYOUT, TensorLayout.of([FACTOR_A])),
-    start=bytes(32),
-)
-TERMS = ("--escrow", "10", "--reward", "1", "--bond", "0.5", "--slots", "3", "--windows", "2")
+from tests.cli.offers import DOCUMENT, TERMS, put_document
 
 
 @pytest.fixture(scope="module")
 def document(live: Live, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Put a task document; return its content id. The sponsor has an organisation."""
-    live.run("identity", "register", "sponsor", "--organisation", "lab", key="validator-0")
-    file = tmp_path_factory.mktemp("document") / "document"
-    file.write_bytes(write_document(DOCUMENT))
-    cid = live.json("blob", "put", str(file), key="validator-0")["cid"]
-    assert isinstance(cid, str)
-    return cid
+    return put_document(live, tmp_path_factory.mktemp("document"))
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +48,9 @@ def test_task_that_is_not_there_is_not_found(live: Live) -> None:
     ("words", "code", "reason"),
     [
         (["--windows", "x"], 2, "--windows takes seconds"),
+        (["--windows", "nan"], 2, "--windows takes seconds"),
+        (["--windows", "1e999"], 2, "--windows takes seconds"),
+        (["--windows", "1,2,3,4,5,6,1e300"], 2, "--windows takes seconds"),
         (["--windows", "1,2"], 2, "one number of seconds, or 7"),
         (["--guard", "x"], 2, "whole numbers with commas"),
         (["--ready", "4"], 2, "--ready is at most --slots, 3"),
@@ -137,6 +119,8 @@ def test_node_joins_and_leaves_tasks_in_its_file(live: Live, task: int, tmp_path
     assert 'the node takes part in "all" tasks' in refused.stderr
     joined = _in_folder(live, tmp_path, "join", str(task), "--json")
     assert json.loads(joined.stdout)["tasks"] == [task]
+    assert joined.stderr.count("leaves all but") == 1
+    assert "leaves" not in _in_folder(live, tmp_path, "join", str(task)).stderr
     assert load_config(tmp_path, {}).training.tasks == (task,)
     left = _in_folder(live, tmp_path, "leave", str(task)).stdout
     assert left == "tasks of this node: none\n"

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from fl.training.tiny import tiny_model_folder
 from tests.cli.live import Live
+from tests.cli.offers import be_agent
 
 TINY = str(tiny_model_folder())
 SEED = "11" * 32
@@ -16,6 +17,7 @@ SEED = "11" * 32
 
 @pytest.mark.slow
 def test_model_is_published_offered_and_pulled_as_a_peft_folder(live: Live, tmp_path: Path) -> None:
+    be_agent(live)
     words = ("--title", "tiny", "--kind", "causal", "--rank", "2", "--seed", SEED)
     made = live.json("model", "publish", TINY, *words, key="validator-0")
     offer = ("--document", made["document"], "--escrow", "1", "--reward", "0.1", "--no-list")

@@ -4,16 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from cli.main import app
 from fl.rules.update.root import blob_root
 from node.blobs.manifest import BlobId
 from node.blobs.sealed import SealedRoot
 from node.blobs.sealing import open_envelope
 from node.execution.local_chain import key_named
-from node.federation.document import write_document
 from tests.chain.founded import address_of
-from tests.cli.live import Live
-from tests.cli.test_task import DOCUMENT, TERMS
+from tests.cli.live import PASSWORD, Live
+from tests.cli.offers import SPONSOR, be_somebody, create, put_document
+from tests.cli.shaky import Loss, shaky_way
 
 UPDATE = b"what somebody has learnt" * 100
 
@@ -21,14 +23,8 @@ UPDATE = b"what somebody has learnt" * 100
 @pytest.fixture(scope="module")
 def task(live: Live, tmp_path_factory: pytest.TempPathFactory) -> int:
     """Offer a task whose round goes on with one update."""
-    live.run("identity", "register", "sponsor", "--organisation", "lab", key="validator-0")
-    file = tmp_path_factory.mktemp("document") / "document"
-    file.write_bytes(write_document(DOCUMENT))
-    cid = live.json("blob", "put", str(file), key="validator-0")["cid"]
-    words = ("task", "create", "--document", cid, *TERMS, "--ready", "1", "--no-list", "--yes")
-    number = live.json(*words, key="validator-0")["task"]
-    assert isinstance(number, int)
-    return number
+    cid = put_document(live, tmp_path_factory.mktemp("document"))
+    return create(live, cid, "--ready", "1")
 
 
 def test_update_is_sealed_for_those_who_have_seats(live: Live, task: int, tmp_path: Path) -> None:
@@ -72,8 +68,106 @@ def test_node_of_somebody_else_takes_no_update(live: Live, task: int, tmp_path: 
 
 def test_update_is_offered_in_its_round_only(live: Live, task: int, tmp_path: Path) -> None:
     file = tmp_path / "update"
-    file.write_bytes(UPDATE)
+    file.write_bytes(b"another update")
     words = ("update", "submit", str(task), str(file), "--yes", "--timeout", "1")
     late = live.run(*words, key="validator-0")
     assert late.exit_code != 0
     assert f"no round of task {task} came to commit in 1 s" in late.stderr
+
+
+@pytest.fixture(scope="module")
+def dora(live: Live) -> str:
+    """Return the key of a second trainer."""
+    be_somebody(live, "dora", role="client")
+    return "dora"
+
+
+@pytest.fixture
+def offered(live: Live, dora: str, tmp_path: Path) -> int:
+    """Offer a task and open its round, which goes on with two updates, not only that of `dora`."""
+    number = create(live, put_document(live, tmp_path), "--ready", "2", "--windows", "600")
+    live.json("contract", "call", "rounds", "open_round", str(number), key=SPONSOR)
+    return number
+
+
+def _submit(live: Live, task: int, content: bytes, folder: Path, *words: str) -> Result:
+    file = folder / "update"
+    file.write_bytes(content)
+    options = ("--yes", "--json", "--timeout", "20", *words)
+    return live.run("update", "submit", str(task), str(file), *options, key=SPONSOR)
+
+
+def _commit_as_dora(live: Live, task: int) -> None:
+    words = ("rounds", "commit", str(task), "11" * 32, "--value", "0.5")
+    live.json("contract", "call", *words, key="dora")
+
+
+def _revealed(live: Live, task: int) -> list[str | None]:
+    """Return what the sponsor has revealed, None where it only committed."""
+    who = live.json("identity", "show", SPONSOR)["address"]
+    updates = live.json("round", "show", str(task))["updates"]
+    return [one["root"] for one in updates if one["trainer"] == who]
+
+
+def test_update_that_was_committed_is_revealed_by_a_second_run(
+    live: Live, offered: int, tmp_path: Path
+) -> None:
+    first = _submit(live, offered, UPDATE, tmp_path, "--timeout", "1")
+    assert first.exit_code == 1
+    assert "run the same command again" in first.stderr
+    assert _revealed(live, offered) == [None]
+    other = _submit(live, offered, b"another update", tmp_path)
+    assert other.exit_code == 1
+    assert "you committed to another update in round 0" in other.stderr
+    _commit_as_dora(live, offered)
+    # No bond is put down again, so nothing is asked.
+    second = _submit(live, offered, UPDATE, tmp_path)
+    assert second.exit_code == 0, second.stderr
+    assert _revealed(live, offered) == [blob_root(UPDATE).digest.hex()]
+    third = _submit(live, offered, UPDATE, tmp_path)
+    assert third.exit_code == 0, third.stderr
+    assert json.loads(third.stdout.splitlines()[-1])["round"] == 0
+
+
+def test_node_that_goes_away_costs_no_bond(live: Live, offered: int, tmp_path: Path) -> None:
+    _commit_as_dora(live, offered)
+    breaks = {
+        # Of the commit and of the reveal, both of which the chain takes.
+        b"POST /v1/transactions": [Loss.ANSWER, Loss.ANSWER],
+        b"POST /v1/tasks": [Loss.REQUEST],
+    }
+    file = tmp_path / "update"
+    file.write_bytes(UPDATE)
+    with shaky_way(live.url, breaks) as url:
+        words = ("update", "submit", str(offered), str(file), "--yes", "--timeout", "20")
+        environ = {"HANSE_PASSWORD": PASSWORD, "HANSE_FOLDER": str(live.folder)}
+        options = ["--node", url, "--key", SPONSOR]
+        done = CliRunner(env=environ).invoke(app, [*words, *options])
+    assert done.exit_code == 0, done.stderr
+    assert not any(breaks.values())
+    assert _revealed(live, offered) == [blob_root(UPDATE).digest.hex()]
+
+
+def test_round_is_waited_for_where_the_node_is_away(
+    live: Live, offered: int, tmp_path: Path
+) -> None:
+    _commit_as_dora(live, offered)
+    file = tmp_path / "update"
+    file.write_bytes(UPDATE)
+    # A client asks a second time by itself where a connection was used before.
+    looks = f"GET /v1/tasks/{offered}/round".encode()
+    breaks = {looks: [Loss.REQUEST] * 5}
+    with shaky_way(live.url, breaks) as url:
+        words = ("update", "submit", str(offered), str(file), "--yes", "--timeout", "20")
+        environ = {"HANSE_PASSWORD": PASSWORD, "HANSE_FOLDER": str(live.folder)}
+        options = ["--node", url, "--key", SPONSOR]
+        done = CliRunner(env=environ).invoke(app, [*words, *options])
+    assert done.exit_code == 0, done.stderr
+    assert not any(breaks.values())
+
+
+def test_commit_that_nobody_waits_for_is_refused(live: Live, offered: int, tmp_path: Path) -> None:
+    refused = _submit(live, offered, UPDATE, tmp_path, "--no-wait")
+    assert refused.exit_code == 2
+    assert "loses its bond" in refused.stderr
+    assert _revealed(live, offered) == []

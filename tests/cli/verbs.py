@@ -1,5 +1,7 @@
 """Every verb of `hanse`, found by walking the tree, and words that hurt."""
 
+import inspect
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +20,8 @@ PLAIN: Final = {
     "reward": "1",
 }
 """What stands for a parameter that must be given, by its name; others get a word."""
+
+NOT_FINITE: Final = ("nan", "-nan", "inf", "-inf", "Infinity", "1e999", "-1e999")
 
 HUGE: Final = "9" * 400
 HOSTILE: Final = (
@@ -79,6 +83,12 @@ class Verb:
     def flags(self) -> set[str]:
         return {flag for one in self.command.params for flag in one.opts if flag[0] == "-"}
 
+    @property
+    def reals(self) -> list[str]:
+        """Return the names of the parameters that take a real number."""
+        kinds = inspect.signature(self.command.callback).parameters
+        return [name for name, one in kinds.items() if float in _leaves(one.annotation)]
+
     def line(self, given: Mapping[str, str], *, skip: str | None = None) -> list[str]:
         """Return the words of a command line: what is given, and what must be there as well.
 
@@ -96,6 +106,11 @@ class Verb:
             if one.name != skip and (one.required or one.name in given):
                 words.append(given.get(one.name, PLAIN.get(one.name, "word")))
         return words
+
+
+def _leaves(kind: Any) -> list[Any]:  # noqa: ANN401 - an annotation has no type of its own
+    parts = [part for one in typing.get_args(kind) for part in _leaves(one)]
+    return parts or [kind]
 
 
 def verbs() -> Iterator[Verb]:

@@ -8,7 +8,7 @@ import pytest
 from fl.jobs.subject import Half
 from fl.rules.limits import MEASURES_MAX, WINDOW_MS_MAX, WINDOW_MS_MIN
 from fl.worker.machine import MachineClock
-from node.config.sections import Columns, TrainingSection, WorkerSection
+from node.config.sections import Columns, Config, TrainingSection, WorkerSection
 from node.config.sections import Role as NodeRole
 from node.duties.outfit import (
     BlobParts,
@@ -30,6 +30,8 @@ from primitives.ids import Address, Digest
 from tests.chain.founded import address_of
 from tests.duties.hamlet import ORDER, Hamlet, hamlet, toy
 
+HOME = Path("/srv/node")
+
 
 def test_worker_is_started_as_configured() -> None:
     section = WorkerSection(module="devnet.attacks.worker", options=("--bad",), threads=3)
@@ -43,24 +45,47 @@ def test_worker_is_started_as_configured() -> None:
 
 
 def test_examples_are_trained_on_and_their_test_half_is_held_out() -> None:
-    section = TrainingSection(
-        examples="folder", columns=Columns(text="body"), models={"owner/name": "here"}
-    )
-    learning = learning_of(section)
+    section = TrainingSection(examples="/folder", columns=Columns(text="body"))
+    learning = learning_of(Config(folder=HOME, training=section))
     assert learning.train is not None
     assert learning.held_out is not None
-    assert (learning.train.spec, learning.train.half) == ("folder", Half.TRAIN)
-    assert (learning.held_out.spec, learning.held_out.half) == ("folder", Half.TEST)
+    assert (learning.train.spec, learning.train.half) == ("/folder", Half.TRAIN)
+    assert (learning.held_out.spec, learning.held_out.half) == ("/folder", Half.TEST)
     assert (learning.train.text, learning.train.label) == ("body", None)
-    assert learning.models == (("owner/name", "here"),)
-    other = learning_of(TrainingSection(examples="folder", held_out="elsewhere"))
-    assert other.held_out is not None
-    assert other.held_out.spec == "elsewhere"
+
+
+def test_folders_of_training_count_from_the_folder_of_the_node(tmp_path: Path) -> None:
+    (tmp_path / "models" / "tiny").mkdir(parents=True)
+    section = TrainingSection(
+        examples="data",
+        held_out="./apart",
+        models={"a/b": "models/tiny", "c/d": "owner/name@main", "e/f": "./later"},
+    )
+    learning = learning_of(Config(folder=tmp_path, training=section))
+    assert learning.train is not None
+    assert learning.held_out is not None
+    assert learning.train.spec == str(tmp_path / "data")
+    assert learning.held_out.spec == str(tmp_path / "apart")
+    assert dict(learning.models) == {
+        "a/b": str(tmp_path / "models" / "tiny"),
+        "c/d": "owner/name@main",
+        "e/f": str(tmp_path / "later"),
+    }
+
+
+@pytest.mark.parametrize("spec", ["hub:owner/name", "synthetic:notes?seed=1"])
+def test_examples_that_are_no_folder_stay_as_they_are(spec: str) -> None:
+    section = TrainingSection(examples=spec, models={"a/b": "package:tiny"})
+    learning = learning_of(Config(folder=HOME, training=section))
+    assert learning.train is not None
+    assert learning.train.spec == spec
+    assert learning.models == (("a/b", "package:tiny"),)
 
 
 def test_roles_follow_from_configuration_and_examples() -> None:
     both = {NodeRole.TRAINER, NodeRole.VALIDATOR}
-    learning = learning_of(TrainingSection(examples="folder"))
+    section = TrainingSection(examples="folder")
+    learning = learning_of(Config(folder=HOME, training=section))
     assert roles_of(both, learning) == frozenset(Role)
     assert roles_of(both, Learning()) == {Role.VALIDATOR}
     assert roles_of({NodeRole.TRAINER}, learning) == {Role.TRAINER}

@@ -318,6 +318,7 @@ def test_task_may_ask_for_a_pause_and_empty_rounds_make_it_longer() -> None:
 def test_nobody_opens_what_cannot_be_paid_or_is_closing() -> None:
     own = having(idle_since_ms=START_MS)
     assert opening(own, rounds=0, escrow=9) == []
+    assert opening(own, rounds=0, reward=0) == []
     assert opening(own, rounds=0, is_closing=True) == []
     assert opening(own, rounds=0, committee=(OTHER, THIRD)) == []
 

@@ -2,36 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import "./parts.mjs";
+import { module, sent, sockets } from "./page.mjs";
 
-const sent = [];
-const sockets = [];
-
-class Socket extends EventTarget {
-  static OPEN = 1;
-  readyState = 1;
-
-  constructor() {
-    super();
-    sockets.push(this);
-  }
-
-  send(text) {
-    sent.push(JSON.parse(text));
-  }
-
-  hear(notice) {
-    this.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify(notice) }));
-  }
-}
-
-globalThis.window = new EventTarget();
-globalThis.document = new EventTarget();
-globalThis.location = { href: "http://node/explorer/" };
-globalThis.WebSocket = Socket;
-
-const { follow } = await import("../../node/rpc/explorer/static/stream.js");
-const { dagPath, emptyDag } = await import("../../node/rpc/explorer/static/parts/dag_model.js");
+const { follow } = await module("stream.js");
+const { dagPath, emptyDag } = await module("parts/dag_model.js");
 
 test("parts that follow the same share one subscription, until the last has gone", () => {
   const heard = [];

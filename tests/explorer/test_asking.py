@@ -1,4 +1,4 @@
-"""A page asks its node for no more than it needs."""
+"""A page asks its node for no more than it needs, misses nothing, and claims nothing it missed."""
 
 import pytest
 
@@ -7,5 +7,6 @@ from tests.explorer.test_words import FOLDER, NODE, run_node
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node.js, as the page needs a browser")
 
 
-def test_pages_share_what_they_follow_and_ask_for_the_same_rounds() -> None:
-    run_node("--test", str(FOLDER / "asking.test.mjs"))
+@pytest.mark.parametrize("name", ["asking", "stream", "pulse", "reading"])
+def test_page_asks_little_and_misses_nothing(name: str) -> None:
+    run_node("--test", str(FOLDER / f"{name}.test.mjs"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from node.blobs.bounds import BlobBounds
 from node.blobs.fetcher import BlobFetcher
 from node.blobs.sealed import SealedUpdates
 from node.blobs.store import BlobStore
@@ -34,9 +35,11 @@ from node.rpc.log_ring import LogRing
 from node.rpc.round_shelf import RoundShelf
 from node.rpc.round_watch import RoundWatch
 from node.rpc.server import RpcServer, RpcSettings
+from node.rpc.uploads import Uploads
 from node.signatures.checks import SignatureChecks
 from node.signatures.verified import VerifiedSignatures
 from node.signatures.verifier import InlineVerifier
+from node.storage.disk import DEFAULT_RESERVE, Reserve
 from p2p.pubsub import PubSub
 from primitives.ids import AuthorityIndex
 from tests.chain.founded import NODE_ID, StillClock, address_of, genesis_file
@@ -138,7 +141,7 @@ def open_blobs(folder: Path, chain: Chain, *, clock: StillClock) -> BlobStore:
         chain_id=chain.chain_id,
         node_id=NODE_ID,
         clock=clock,
-        bytes_max=1 << 24,
+        bounds=BlobBounds(bytes_max=1 << 24, file_bytes_max=1 << 24),
     )
 
 
@@ -151,6 +154,7 @@ async def open_stage(
     origins: tuple[str, ...] = (),
     duties: DutyView | None = None,
     is_ready: Callable[[], bool] = lambda: True,
+    reserve: Reserve = DEFAULT_RESERVE,
 ) -> AsyncIterator[Stage]:
     """Run a node with the standard contracts, or what another genesis has."""
     clock, shutdowns = StillClock(), list[bool]()
@@ -183,7 +187,7 @@ async def open_stage(
             blobs=blobs,
             envelopes=SealedUpdates(fetcher, chain_id=chain.chain_id),
             gatherer=Gatherer(fetcher, deadline_ms=500),
-            uploads=folder / "uploads",
+            uploads=Uploads(folder / "uploads", reserve=reserve),
             rounds=watch,
             duties=duties,
             logs=LogRing(clock),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from fl.rules.update.root import blob_root
 from node.blobs.manifest import Access, blob_id
 from node.blobs.store import BlobStore
 from node.rpc.errors import NodeAnswerError
+from node.storage.disk import Reserve
 from tests.chain.founded import genesis_file
-from tests.rpc.stage import Stage, open_stage
+from tests.rpc.stage import PLENTY, Stage, open_stage
 from tests.rpc.wire import exchange, statuses
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -34,7 +36,7 @@ def store_of(stage: Stage) -> BlobStore:
 
 def uploads_of(stage: Stage) -> list[Path]:
     assert stage.context.uploads is not None
-    return list(stage.context.uploads.iterdir())
+    return list(stage.context.uploads.folder.iterdir())
 
 
 async def test_blob_goes_in_and_comes_out_whole(stage: Stage, tmp_path: Path) -> None:
@@ -95,21 +97,59 @@ async def test_store_that_is_full_says_so(stage: Stage) -> None:
     assert (caught.value.status, caught.value.answer_code) == (409, "blob_room")
 
 
-async def test_upload_that_ends_early_leaves_nothing(stage: Stage) -> None:
-    before = store_of(stage).total.blobs
+async def uploading(stage: Stage, size_bytes: int) -> asyncio.StreamWriter:
+    """Begin an upload that does not go on; the server has it when this returns."""
     head = (
         b"POST /v1/blobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
-        b"Content-Length: 1000000\r\nAuthorization: Bearer " + stage.token().encode() + b"\r\n\r\n"
+        b"Content-Length: %d\r\nAuthorization: Bearer " % size_bytes
     )
     _, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-    writer.write(head + bytes(1_000))
-    await writer.drain()
-    await asyncio.sleep(0.02)
-    writer.transport.abort()
+    writer.write(head + stage.token().encode() + b"\r\n\r\n" + bytes(1_000))
+    await _uploads_are(stage, 1)
+    return writer
+
+
+async def _uploads_are(stage: Stage, count: int) -> None:
     async with asyncio.timeout(5):
-        while uploads_of(stage):  # noqa: ASYNC110 - the server tells nobody
+        while len(uploads_of(stage)) != count:  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.01)
+
+
+async def test_upload_that_ends_early_leaves_nothing(stage: Stage) -> None:
+    before = store_of(stage).total.blobs
+    writer = await uploading(stage, 1_000_000)
+    writer.transport.abort()
+    await _uploads_are(stage, 0)
     assert store_of(stage).total.blobs == before
+
+
+async def test_uploads_together_are_bounded_until_one_of_them_ends(tmp_path: Path) -> None:
+    limits = replace(PLENTY, uploads_bytes_max=2_000_000)
+    async with (
+        open_stage(tmp_path, genesis=genesis_file(), limits=limits) as stage,
+        stage.client_of() as operator,
+    ):
+        writer = await uploading(stage, 900_000)
+        with pytest.raises(NodeAnswerError, match="900000 bytes of your uploads") as caught:
+            await operator.put_blob(bytes(200_000))
+        assert (caught.value.status, caught.value.answer_code) == (503, "unavailable")
+        assert (await operator.put_blob(bytes(100_000))).size_bytes == 100_000
+        writer.transport.abort()
+        await _uploads_are(stage, 0)
+        assert (await operator.put_blob(bytes(200_000))).size_bytes == 200_000
+
+
+async def test_no_upload_takes_what_the_disk_must_keep(tmp_path: Path) -> None:
+    everything = Reserve(percent=100, bytes_max=1 << 62)
+    async with (
+        open_stage(tmp_path, genesis=genesis_file(), reserve=everything) as stage,
+        stage.client_of() as operator,
+    ):
+        with pytest.raises(NodeAnswerError, match="disk of this node is nearly full") as caught:
+            await operator.put_blob(LONG)
+        assert (caught.value.status, caught.value.answer_code) == (503, "unavailable")
+        assert str(tmp_path) not in str(caught.value)
+        assert uploads_of(stage) == []
 
 
 async def test_reader_that_leaves_early_costs_nothing(stage: Stage) -> None:

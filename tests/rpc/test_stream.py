@@ -54,8 +54,8 @@ HANDSHAKE = (
 )
 
 
-async def take(notices: AsyncIterator[Single], count: int) -> list[Single]:
-    async with asyncio.timeout(5):
+async def take(notices: AsyncIterator[Single], count: int, *, limit_s: float = 5) -> list[Single]:
+    async with asyncio.timeout(limit_s):
         return [await anext(notices) for _ in range(count)]
 
 
@@ -324,8 +324,8 @@ async def test_burst_of_notices_cuts_no_client_that_reads(stage: Stage) -> None:
             await reader.subscribe(Topic.COMMITS)
         for _ in range(socket_session.FEED_WAITING_MAX):
             stage.chain.feed.publish(CertificateFormed(certified, NOW))
-        async with asyncio.timeout(20):
-            await take(aiter(reader), subscriptions * socket_session.FEED_WAITING_MAX)
+        expected = subscriptions * socket_session.FEED_WAITING_MAX
+        await take(aiter(reader), expected, limit_s=60)
 
 
 async def test_who_asks_for_it_is_told_what_came_meanwhile_in_one_message(stage: Stage) -> None:
@@ -347,6 +347,27 @@ async def test_who_asks_for_it_is_told_what_came_meanwhile_in_one_message(stage:
         while len(found) < 78:
             found += [one["formed_ms"] for one in (await ws.receive_json())["notices"]]
     assert found == [number for number in range(1, 40) for _ in range(2)]
+
+
+async def test_batch_is_closed_by_its_bytes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_session, "BATCH_BYTES", 300)
+    await transfer(stage)
+    certified = stage.chain.certified
+    assert certified is not None
+    url = f"{stage.server.url}/v1/stream"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as ws:
+        wish: dict[str, Any] = {"type": "subscribe", "id": 0, "topic": "commits", "every_ms": 100}
+        await ws.send_str(json.dumps(wish))
+        assert (await ws.receive_json())["type"] == "subscribed"
+        for number in range(12):
+            stage.chain.feed.publish(CertificateFormed(certified, TimestampMs(number)))
+        found: list[int] = []
+        while len(found) < 12:
+            text = await ws.receive_str()
+            assert len(text) < 600
+            told = json.loads(text)
+            found += [one["formed_ms"] for one in told.get("notices", [told])]
+    assert found == list(range(12))
 
 
 async def test_client_reads_batches_as_notices_and_one_subscription_at_once_ends_them(

@@ -15,11 +15,19 @@ import pytest
 import structlog
 
 from node.__main__ import main
-from node.app import Foundation, chain_limits, open_node, read_genesis_file, sync_limits
+from node.app import (
+    Foundation,
+    blob_bounds,
+    chain_limits,
+    open_node,
+    pool_limits,
+    read_genesis_file,
+    sync_limits,
+)
 from node.config.load import load_config
-from node.config.sections import NetworkSection, StorageSection
+from node.config.sections import MempoolSection, NetworkSection, StorageSection
 from node.execution.local_chain import key_named
-from node.life import SWITCH_INTERVAL_S, has_ledger, run_node
+from node.life import SWITCH_INTERVAL_S, run_node
 from node.rpc.client import NodeClient
 from node.sync.limits import DEFAULT_LIMITS
 from primitives.errors import ConfigurationError, HanseError, StorageError
@@ -59,7 +67,6 @@ async def living(foundation: Foundation) -> AsyncIterator[str]:
 def test_a_node_answers_rules_and_stops_when_told_and_goes_on_where_it_was(homes: Path) -> None:
     async def scene() -> None:
         foundation = foundation_of(homes / VALIDATOR, {"HANSE_RPC_LISTEN": "127.0.0.1:0"})
-        assert not has_ledger(foundation)
         heights = [0]
         for _life in range(2):
             async with (
@@ -71,7 +78,6 @@ def test_a_node_answers_rules_and_stops_when_told_and_goes_on_where_it_was(homes
                 while heights[-1] <= before:
                     await asyncio.sleep(0.02)
                     heights.append((await client.head()).height)
-        assert has_ledger(foundation)
         assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL_S)
 
     asyncio.run(scene())
@@ -145,6 +151,11 @@ def test_who_rules_alone_waits_for_nobody(tmp_path: Path) -> None:
         assert sync_limits(NetworkSection(), key=own, chain=chain) == DEFAULT_LIMITS
 
 
+def test_mempool_holds_what_the_configuration_says() -> None:
+    limits = pool_limits(MempoolSection(bytes_max=70_000, per_sender_max=3))
+    assert (limits.bytes_max, limits.per_sender_max) == (70_000, 3)
+
+
 def test_zero_kept_history_is_all_of_it() -> None:
     assert chain_limits(StorageSection(kept_history=0)).kept_history is None
     assert chain_limits(StorageSection(kept_history=5_000)).kept_history == 5_000
@@ -206,3 +217,9 @@ def test_the_process_says_when_it_is_ready_and_ends_in_order(homes: Path) -> Non
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
     assert '"event": "stopped"' in errors.splitlines()[-1]
+
+
+def test_ledger_and_blobs_leave_the_configured_reserve_on_the_disk() -> None:
+    section = StorageSection(disk_reserve=12_345)
+    reserves = [chain_limits(section).map.reserve, blob_bounds(section).reserve]
+    assert [one.bytes_max for one in reserves] == [12_345, 12_345]

@@ -220,8 +220,11 @@ def test_nothing_to_learn_from_is_an_error(bert: LoadedModel) -> None:
 class _SmallMemory:
     """Lets a forward pass run out of memory when it has more rows than fit."""
 
-    def __init__(self, loaded: LoadedModel, *, rows_max: int) -> None:
+    def __init__(
+        self, loaded: LoadedModel, *, rows_max: int, shortage: Exception | None = None
+    ) -> None:
         self.rows_max = rows_max
+        self.shortage = shortage or torch.OutOfMemoryError("CUDA out of memory")
         self.passes: list[int] = []
         loaded.model.register_forward_pre_hook(self._enter, with_kwargs=True)
 
@@ -230,13 +233,23 @@ class _SmallMemory:
     ) -> None:
         rows = len(named["input_ids"])
         if rows > self.rows_max:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise self.shortage
         self.passes.append(rows)
 
 
-def test_a_batch_that_does_not_fit_is_split(bert: LoadedModel) -> None:
+@pytest.mark.parametrize(
+    "shortage",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"),
+        MemoryError(),
+    ],
+    ids=str,
+)
+def test_a_batch_that_does_not_fit_is_split(bert: LoadedModel, shortage: Exception) -> None:
     expected = train(bert, dataclasses.replace(BRIEF, parts=4))
-    memory = _SmallMemory(bert, rows_max=1)
+    memory = _SmallMemory(bert, rows_max=1, shortage=shortage)
     result = train(bert)
     assert result.parts == 4
     assert set(memory.passes) == {1}

@@ -20,6 +20,7 @@ from fl.rules.update.header import BlobKind, Width
 from fl.rules.update.layout import TensorLayout
 from fl.rules.update.norms import clip, norm
 from fl.rules.update.rows import Int32s
+from fl.worker import blobs
 from fl.worker.aggregation import make_next_model
 from fl.worker.blobs import read_vector, write_blob
 from fl.worker.errors import BlobFileError, WrongJobError
@@ -54,6 +55,34 @@ def test_next_model_has_one_name_for_any_order_and_number_of_threads(
     job = msgspec.structs.replace(job, rule=rule, byzantine=2)
     turned = msgspec.structs.replace(job, updates=job.updates[::-1])
     assert _done(job) == _done(turned, threads=3)
+
+
+@pytest.mark.parametrize("rule", Rule)
+def test_updates_that_do_not_fit_into_memory_give_the_same_model_and_leave_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: Rule
+) -> None:
+    job = aggregate_job(tmp_path, store(tmp_path, *vectors(8)))
+    job = msgspec.structs.replace(job, rule=rule, byzantine=2)
+    expected_result = _done(job)
+    files = sorted(Path(job.folder).iterdir())
+    monkeypatch.setattr(blobs, "ASIDE_BYTES_MIN", 0)
+    assert _done(job) == expected_result
+    assert sorted(Path(job.folder).iterdir()) == files
+
+
+def test_vectors_aside_take_no_memory_of_their_own_and_say_when_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "ASIDE_BYTES_MIN", 0)
+    with blobs.vectors_aside(3, 5, folder=tmp_path) as room:
+        assert isinstance(room, np.memmap)
+        room[2] = 7
+        assert room.sum() == 35
+    with (
+        pytest.raises(BlobFileError, match="no room for"),
+        blobs.vectors_aside(1 << 30, 1 << 30, folder=tmp_path),
+    ):
+        raise AssertionError("never here")
 
 
 def test_mean_moves_what_the_round_trains_and_nothing_else(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def find_facts(
     vectors = [one.vector for one in present]
     past = global_deltas[-GLOBAL_DELTAS_MAX:]
     measured = _measure(vectors, [*vectors, *past], execution=execution)
-    originals = _first_of([one.content for one in present])
+    originals = _first_of([one.content for one in present], squares=measured.right_squares)
     clusters = _clusters(measured, originals)
     replays = _replays(measured)
     facts = [Facts(MALFORMED, place, place, 0) for place in range(len(candidates))]
@@ -193,7 +193,9 @@ def _replays(measured: _Round) -> list[bool]:
 def _clusters(measured: _Round, originals: Sequence[int]) -> list[int]:
     """Return for each update the least one that a chain of near pairs leads to."""
     cosines = [measured.cosines(update) for update in range(measured.count)]
-    pairs = [(low, high) for high in range(measured.count) for low in range(high)]
+    # What is zero goes in no direction; with the mean taken off it would go in that of others.
+    moving = [update for update in range(measured.count) if measured.right_squares[update]]
+    pairs = [(low, high) for high in moving for low in moving if low < high]
     limits = [_limit([*row[:update], *row[update + 1 :]]) for update, row in enumerate(cosines)]
     clusters = list(range(measured.count))
     for low, high in pairs:
@@ -228,6 +230,13 @@ def _ratio(product: int, squares: int) -> int:
     return product * ONE // isqrt(squares) if squares > 0 else 0
 
 
-def _first_of(contents: Sequence[Digest]) -> list[int]:
+def _first_of(contents: Sequence[Digest], *, squares: Sequence[int]) -> list[int]:
+    """Return for each update the first one of the same content; nothing is copied by no one.
+
+    Honest updates can all be zero: where B is zero still, no factor A has a gradient.
+    """
     first: dict[Digest, int] = {}
-    return [first.setdefault(content, index) for index, content in enumerate(contents)]
+    return [
+        first.setdefault(content, index) if squares[index] else index
+        for index, content in enumerate(contents)
+    ]

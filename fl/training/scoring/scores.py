@@ -12,14 +12,19 @@ Dirichlet 0.3 two of eight updates passed by a alone, and accuracy was 0.05 belo
 0.03 to 0.08 above (twitter_airline, `benchmarks.federated`). n m is, to first order, what the whole
 update is worth beside the others, and half of it what a measures.
 
-L is the mean over this validator's examples. Changes of loss are positive where the model gets
-worse, gains where it gets better. All numbers leave in quanta of 100 micro-nats.
+L is the mean over this validator's examples, in scores with the weights of `terms.evened`, so that
+rare classes are heard; in the measures of a guard report it is the plain mean. Changes of loss are
+positive where the model gets worse, gains where it gets better. All numbers leave in quanta of 100
+micro-nats.
+
+With probes every gain above is the least of those on the examples and on each set of probes: what
+helps on plain texts and opens a back door is worth what it does where the trigger stands.
 Source: Xie et al. 2019, arXiv:1805.10032 (Zeno); Andreina et al. 2021, arXiv:2011.02167 (BaFFLe).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +43,7 @@ from fl.training.scoring.terms import (
     Losses,
     ScoringTerms,
     bounded,
+    evened,
     penalised,
     quantum,
     standard_error,
@@ -51,7 +57,7 @@ class Panel:
     """What one validator scores with.
 
     Attributes:
-        examples: held out, never trained on; losses, gains and classes are of these alone.
+        examples: held out, never trained on; losses and classes are of these alone.
         probes: sets of texts with a trigger, labelled with their true classes.
         classes: how many; 0 for a language model.
     """
@@ -124,6 +130,7 @@ class Scorer:
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._panel = panel
+        self._weights = [_weights(part, panel.classes) for part in (panel.examples, *panel.probes)]
         self._size = layout.size
         tests = len(Removals.of(updates, seed=0).groups)
         if not panel.examples:
@@ -172,8 +179,8 @@ class Scorer:
         count = 2 + len(updates) + len(removals.groups)
         losses = bounded(self._evaluation.losses(states(), count=count))
         before, alone = losses[0], losses[1 : 1 + len(updates)]
-        means = losses[1 + len(updates) :, : len(self._panel.examples)].mean(axis=1)
-        left_out = removals.credit(means[1:] - means[0])
+        gains = np.array([self._gain(before, after) for after in losses[1 + len(updates) :]])
+        left_out = removals.credit(gains[0] - gains[1:])
         # What a group is worth says too little of one of its members to accept it for that.
         factor = len(updates) / 2 if removals.are_single else 0.0
         return [
@@ -193,16 +200,25 @@ class Scorer:
 
     def compare(self, before: Losses, after: Losses) -> Changes:
         """Return how each measure changes between two states that were measured."""
-        rises, own = after - before, len(self._panel.examples)
+        own, *probes = self._parts(after - before)
         labels = np.array([example.labels[0] for example in self._panel.examples])
-        ends = np.cumsum([own, *(len(probe) for probe in self._panel.probes)])
         return Changes(
-            loss=_mean_quantum(rises[:own]),
+            loss=_mean_quantum(own),
             classes=tuple(
-                _mean_quantum(rises[:own][labels == label]) for label in range(self._panel.classes)
+                _mean_quantum(own[labels == label]) for label in range(self._panel.classes)
             ),
-            probes=tuple(_mean_quantum(rises[start:end]) for start, end in pairwise(ends)),
+            probes=tuple(_mean_quantum(probe) for probe in probes),
         )
+
+    def _parts(self, values: Losses) -> list[Losses]:
+        """Return what belongs to the examples, and to each set of probes."""
+        sizes = [len(self._panel.examples), *(len(probe) for probe in self._panel.probes)]
+        return np.split(values, np.cumsum(sizes)[:-1])
+
+    def _gain(self, before: Losses, after: Losses) -> float:
+        """Return by how much the loss falls, where it falls least."""
+        parts = zip(self._parts(before - after), self._weights, strict=True)
+        return min(float(part @ weights) for part, weights in parts if len(part))
 
     def _vote(
         self,
@@ -214,17 +230,16 @@ class Scorer:
         left_out: float,
         factor: float,
     ) -> Score:
-        gains = (before - after)[: len(self._panel.examples)]
         squared = norm_squared(update)
         alone, beside = (
             penalised(quantum(gain), norm_squared=squared, penalty=terms.penalty)
-            for gain in (float(gains.mean()), left_out * factor)
+            for gain in (self._gain(before, after), left_out * factor)
         )
         return Score(
             alone=alone,
             left_out=quantum(left_out),
             quality=max(alone, beside) if factor else alone,
-            error=standard_error(gains),
+            error=standard_error(self._parts(before - after)[0]),
             changes=self.compare(before, after),
         )
 
@@ -240,6 +255,12 @@ class Scorer:
 def halfway(current: Int32s, update: Int32s, *, limit: int) -> Int32s:
     """Return W + clip(u) / 2: half a step shows the direction better than a whole one."""
     return apply(current, scale(clip(update, limit=limit), factor=ONE // 2))
+
+
+def _weights(examples: Sequence[Encoded], classes: int) -> Losses:
+    """Return the weight of each example in a score."""
+    labels = [example.labels[0] if classes else 0 for example in examples]
+    return evened(np.array(labels, dtype=np.int64))
 
 
 def _mean_quantum(rises: Losses) -> int:

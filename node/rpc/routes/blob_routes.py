@@ -1,8 +1,6 @@
 """Blobs: give public ones to anybody, take new ones from members; both stream."""
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -19,7 +17,6 @@ from primitives.cid import Cid
 
 LEAVES_AT_ONCE: Final = 4
 """A megabyte in memory for each reader."""
-PIECE_BYTES: Final = 256 << 10
 
 CidText = Annotated[
     str,
@@ -107,25 +104,18 @@ async def post_blob(ask: Ask[NoParameters, Octets]) -> schemas.BlobStat:
 
 
 async def _received(ask: AnyAsk, *, expected: bytes | None) -> schemas.BlobStat:
-    store, folder = _store(ask), ask.context.uploads
-    if folder is None:
+    store, uploads = _store(ask), ask.context.uploads
+    if uploads is None:
         raise UnavailableError("this node takes no blobs")
     # What the operator brings stays; what others bring may go when room is needed.
     pin = "operator" if ask.caller.is_operator else None
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=folder) as place:
-        path = Path(place) / "content"
-        await spool(ask.request, path)
+    async with uploads.spooled(
+        ask.request, of=ask.caller.address, bytes_max=ask.limits.uploads_bytes_max
+    ) as path:
         cid = await asyncio.to_thread(
             store.put_file, path, access=BlobAccess.PUBLIC, pin=pin, expected=expected
         )
     return await ask.read(lambda: shown(store, blob_id(cid)))
-
-
-async def spool(request: web.BaseRequest, path: Path) -> None:
-    """Write the body to a file; its length was checked before and nothing else ends it."""
-    with path.open("xb") as file:
-        while piece := await request.content.read(PIECE_BYTES):
-            await asyncio.to_thread(file.write, piece)
 
 
 ROUTES = (

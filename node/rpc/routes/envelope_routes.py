@@ -1,8 +1,6 @@
 """Updates that the operator hands in by hand: sealed by whoever made them, given to validators."""
 
 import asyncio
-import tempfile
-from pathlib import Path
 
 import msgspec
 
@@ -13,7 +11,7 @@ from node.rpc import schemas
 from node.rpc.errors import ConflictError, UnavailableError
 from node.rpc.route import Access, Ask, Octets, Route
 from node.rpc.routes.asked import Number
-from node.rpc.routes.blob_routes import shown, spool
+from node.rpc.routes.blob_routes import shown
 from node.rpc.texts import DigestText
 
 
@@ -28,16 +26,16 @@ class AskedUpdate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def offer_update(ask: Ask[AskedUpdate, Octets]) -> schemas.BlobStat:
     """Keep a sealed update until its round is over, and give it to whoever asks."""
     context, asked = ask.context, ask.asked
-    envelopes, store, folder = context.envelopes, context.blobs, context.uploads
-    if envelopes is None or store is None or folder is None:
+    envelopes, store, uploads = context.envelopes, context.blobs, context.uploads
+    if envelopes is None or store is None or uploads is None:
         raise UnavailableError("this node takes no updates")
     running = await ask.read(lambda: context.federation.round(asked.task))
     if running is None or running.number != asked.round:
         raise ConflictError(f"round {asked.round} of task {asked.task} does not run")
     sealed = SealedRoot(asked.task, asked.round, BlobId(bytes.fromhex(asked.root)))
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=folder) as place:
-        path = Path(place) / "envelope"
-        await spool(ask.request, path)
+    async with uploads.spooled(
+        ask.request, of=ask.caller.address, bytes_max=ask.limits.uploads_bytes_max
+    ) as path:
         envelope = await asyncio.to_thread(path.read_bytes)
     # An update that came as it is would be public at once.
     await asyncio.to_thread(check_envelope, envelope)

@@ -13,7 +13,7 @@ from devnet.local.plan import Part, Plan, Wish, make_plan, parse_shares
 from devnet.local.record import RECORD_NAME, read_record
 from devnet.local.study import Study
 from node.config.load import load_config
-from node.config.sections import Config, Role
+from node.config.sections import Config, Join, Role
 from node.keystore.key_file import KeyKind, open_key
 from node.keystore.secret import Secret
 from node.ledger.genesis import chain_id_of, read_genesis
@@ -102,6 +102,7 @@ def test_late_node_is_no_founder_and_knows_everybody(network: LocalNetwork) -> N
     assert longer.nodes[:-1] == network.record.nodes
     late = _config(network, "node-3")
     assert late.node.roles == ()
+    assert late.network.join is Join.SNAPSHOT
     assert len(late.network.peers) == 3
 
 

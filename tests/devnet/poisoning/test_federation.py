@@ -71,8 +71,7 @@ def test_same_seed_gives_the_same_model() -> None:
 @pytest.mark.parametrize(
     ("attack", "reasons"),
     [
-        # Equal zeros of several are twins before anybody looks at their quality.
-        ("zero", {Reason.TWIN}),
+        ("zero", {Reason.LOW_QUALITY}),
         ("copycat", {Reason.COPY}),
         ("signflip", {Reason.LOW_QUALITY}),
     ],

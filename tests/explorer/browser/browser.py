@@ -17,6 +17,8 @@ LIMIT_S: Final = 60.0
 LOOK_S: Final = 0.05
 ARGUMENTS: Final = ("--disable-gpu", "--force-color-profile=srgb", "--disable-dev-shm-usage")
 _DRAWN: Final = """() => {
+  // Until the module of a view is loaded, the view before stands there.
+  if (document.querySelector("main").dataset.place !== location.hash) return false;
   const view = document.querySelector(".view");
   return Boolean(document.querySelector("h1")?.textContent && view?.childElementCount)
     && !document.querySelector(".loading, [aria-busy=true]");
@@ -65,7 +67,7 @@ class Reader:
         await self.drawn()
 
     async def go(self, view: str) -> None:
-        """Go to a view within the page, and wait until it is drawn."""
+        """Go to another view within the page, and wait until it is drawn."""
         await self.page.evaluate("hash => { location.hash = hash; }", f"#/{view}")
         await self.until(f"location.hash === {f'#/{view}'!r}")
         await self.drawn()

@@ -1,21 +1,23 @@
 """How one reads a live network: by keyboard, without motion, and while its node goes and comes."""
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.explorer.browser.browser import Device, Reader, reading
-from tests.explorer.browser.devnet import Devnet
+from tests.explorer.browser.devnet import TASK, Devnet
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, Route
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 VICTIM: Final = "node-2"
 TABS: Final = 25
 HEADER_STOPS: Final = 8
-VIEWS_LOADED_MS: Final = 2_500
+PAGE: Final = 25
+"""Commits in one page of the list."""
 STILL: Final = Device(1_280, motion="reduce")
 _FOCUS: Final = "document.activeElement"
 _SHOWS_FOCUS: Final = """(() => {
@@ -25,6 +27,8 @@ _SHOWS_FOCUS: Final = """(() => {
     || document.activeElement.outerHTML.slice(0, 200);
 })()"""
 _TOP: Final = "Number(document.querySelector('.figures dd')?.innerText.replace(/\\D/g, '') ?? 0)"
+_FOCUSED: Final = f"Number({_FOCUS}.closest('tr')?.dataset.key)"
+_PLACE: Final = "document.querySelector('nav[aria-label=\"Pages of commits\"] span')?.textContent"
 _NEWEST: Final = "document.querySelector('tbody th a')?.getAttribute('href')"
 
 
@@ -67,8 +71,39 @@ async def test_focus_stays_where_it_is_while_the_chain_grows(
         await reader.open("chain")
         link = await reader.until(_NEWEST)
         await reader.page.focus(f"tbody th a[href='{link}']")
+        height = await reader.page.evaluate(_FOCUSED)
+        await _grown(reader, above=height + PAGE)
+        for _ in range(2):
+            async with reader.page.expect_response(lambda one: _is_newest_page(one.url)):
+                pass
+        assert await reader.page.evaluate(_FOCUSED) == height
+        await reader.page.focus("#search")
         await reader.until(f"{_NEWEST} !== {link!r}")
-        assert await reader.page.evaluate(f"{_FOCUS}.getAttribute('href')") == link
+
+
+async def test_older_page_stays_when_a_newer_answer_comes_late(
+    browser: "Browser", live: Devnet
+) -> None:
+    async with reading(browser, live.origin()) as reader:
+        await reader.open("chain")
+        await reader.until(_PLACE)
+        late: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
+
+        async def hold(route: "Route") -> None:
+            if late.done():
+                await route.continue_()
+            else:
+                late.set_result(route)
+
+        await reader.page.route(_is_newest_page, hold)
+        route = await late
+        newest = await reader.until(_PLACE)
+        await reader.page.get_by_role("button", name="Older", exact=True).click()
+        place = await reader.until(f"{_PLACE} !== {newest!r} && {_PLACE}")
+        async with reader.page.expect_response(lambda one: _is_newest_page(one.url)):
+            await route.continue_()
+        await _grown(reader, above=await reader.page.evaluate(_TOP))
+        assert await reader.page.evaluate(_PLACE) == place
 
 
 async def test_nothing_moves_for_whoever_asked_for_that(browser: "Browser", live: Devnet) -> None:
@@ -88,20 +123,28 @@ async def test_page_outlives_its_node(browser: "Browser", live: Devnet) -> None:
         await reader.open("chain")
         seen = await _grown(reader, above=0)
         await reader.page.evaluate("window.isTheSamePage = true")
-        await reader.page.wait_for_timeout(VIEWS_LOADED_MS)
+        await reader.until("document.querySelector('main').dataset.views === 'all'")
         await live.network.kill(VICTIM)
         await reader.until("document.querySelector('.away').innerText.includes('The node is away')")
         assert await reader.page.evaluate(_TOP) >= seen, "what was shown is still shown"
         assert await reader.page.locator("tbody tr").count() > 10
         await reader.go("validators")
         assert "does not answer" in await reader.text()
+        await reader.go(f"model/{TASK}/1")
+        assert "does not answer" in await reader.text()
         await live.network.restart(VICTIM)
         await reader.until("document.querySelector('.away').innerText === ''")
+        await reader.until("document.querySelector('main').innerText.includes('Fingerprint')")
+        await reader.go("validators")
         await reader.until("document.querySelector('main').innerText.includes('node-3')")
         await reader.go("chain")
         await _grown(reader, above=seen)
         assert await reader.page.evaluate("window.isTheSamePage")
         assert reader.foreign == []
+
+
+def _is_newest_page(url: str) -> bool:
+    return url.endswith(f"/v1/commits?limit={PAGE}")
 
 
 async def _grown(reader: Reader, *, above: int) -> int:

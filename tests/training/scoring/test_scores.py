@@ -15,7 +15,7 @@ from fl.training.models import LoadedModel
 from fl.training.scoring.errors import ScoringError
 from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import Panel, Scorer, halfway
-from fl.training.scoring.terms import ScoringTerms
+from fl.training.scoring.terms import ScoringTerms, evened
 from tests.training.scoring.scenes import LABELS, adapt, random_examples, swapped_losses
 
 Int32s = NDArray[np.int32]
@@ -73,6 +73,49 @@ def test_scores_are_the_formulas_on_losses_of_swapped_adapters(
         assert abs(score.left_out - (without[index] - together) * 10_000) < 1.1
         beside = (without[index] - together) * 10_000 * 4 / 2 - rho
         assert abs(score.quality - max(score.alone, beside)) < 2.6
+
+
+def test_with_probes_an_update_is_worth_what_it_gains_where_it_gains_least(
+    adapter: Adapter, examples: list[Encoded]
+) -> None:
+    probe = random_examples(ModelKind.CLASSIFICATION, count=5, length_max=6)
+    sets = [examples, probe, examples[:3]]
+    updates = random_updates(adapter, count=4)
+    current = adapter.read_fixed(adapter.trainable_layout(0))
+    aggregate = by_rule(updates, limit=LIMIT, rule=Rule.TRIMMED_MEAN)
+    panel = Panel(examples=examples, probes=sets[1:])
+    scores = scorer(adapter, panel).score(current, updates, terms=TERMS, aggregate=aggregate)
+    half = [apply(current, scale(clip(update, limit=LIMIT), factor=ONE // 2)) for update in updates]
+    rest = [[one for one in range(4) if one != left] for left in range(4)]
+    wholes = [apply(current, aggregate(kept)) for kept in [[0, 1, 2, 3], *rest]]
+    losses = [mean_losses(adapter, [current, *half, *wholes], chosen) for chosen in sets]
+    gains = np.min([one[0] - one[1:] for one in losses], axis=0) * 10_000
+    alone, together, without = gains[:4], gains[4], gains[5:]
+    for index, score in enumerate(scores):
+        assert abs(score.alone - alone[index]) < 1.6
+        assert abs(score.left_out - (together - without[index])) < 1.6
+        assert abs(score.quality - max(alone[index], 2 * (together - without[index]))) < 3.1
+    plain = (losses[0][0] - losses[0][1:5]) * 10_000
+    assert (plain - alone).max() > 10, "a probe decides about one of them"
+
+
+def test_rare_classes_weigh_more_in_scores_and_not_in_measures(
+    adapter: Adapter, examples: list[Encoded]
+) -> None:
+    common = [one for one in examples if one.labels == [0]]
+    uneven = [*common * 4, *(one for one in examples if one.labels != [0])]
+    (update,) = random_updates(adapter, count=1)
+    current = adapter.read_fixed(adapter.trainable_layout(0))
+    judge = scorer(adapter, Panel(examples=uneven, classes=LABELS))
+    aggregate = by_rule([update], limit=LIMIT, rule=Rule.MEAN)
+    (score,) = judge.score(current, [update], terms=TERMS, aggregate=aggregate)
+    half = apply(current, scale(clip(update, limit=LIMIT), factor=ONE // 2))
+    layout = adapter.trainable_layout(0)
+    before, after = swapped_losses(adapter, [current, half], uneven, layout).astype(np.float64)
+    weights = evened(np.array([one.labels[0] for one in uneven]))
+    assert abs(score.alone - (before - after) @ weights * 10_000) < 1.6
+    assert abs(score.changes.loss - (after - before).mean() * 10_000) < 0.6
+    assert abs(score.alone + score.changes.loss) > 5, "the weights decide something"
 
 
 def test_zero_update_scores_exactly_zero_alone(adapter: Adapter, examples: list[Encoded]) -> None:

@@ -32,12 +32,16 @@ export async function post(path, body, { signal } = {}) {
   return ask(path, { method: "POST", headers, body: JSON.stringify(body) }, signal);
 }
 
-/** Return the JSON at a path, or null where the node has nothing there (404, 410, 503). */
+/**
+ * Return the JSON at a path, or null where the node has nothing there (404, 410).
+ *
+ * That it cannot tell yet (503) is an error as in `get`: nothing known is not known to be nothing.
+ */
 export async function getOrNull(path, options = {}) {
   try {
     return await get(path, options);
   } catch (error) {
-    if (error instanceof ApiError && [404, 410, 503].includes(error.status)) return null;
+    if (error instanceof ApiError && [404, 410].includes(error.status)) return null;
     throw error;
   }
 }

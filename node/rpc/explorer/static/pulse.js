@@ -17,36 +17,48 @@ export function commits({ before = null, limit = 25, signal }) {
 }
 
 const CLOCKLESS = { clockOffset: null, clockTook: Infinity, reading: null };
+const UNSEEN = { status: null, isCurrent: false, commits: [], finality: [] };
 
 /**
  * Watch how the chain beats, until the signal is aborted; `onBeat(pulse)` is called after every
  * change, gathered. Return the pulse: `{status, commits, finality, clockOffset}`, where `commits`
- * are the newest, oldest first, and `finality` is `[height, ms]` of those seen being certified.
- * `clockOffset` is the node's clock less ours, null until both could be compared.
+ * are the newest, oldest first, and `finality` is `[height, ms]` of those seen being certified by
+ * a node that is not catching up. `clockOffset` is the node's clock less ours, null until both
+ * could be compared.
  */
 export function watchPulse({ signal, everyMs = 500 }, onBeat) {
-  const pulse = { status: null, commits: [], finality: [], ...CLOCKLESS };
+  const pulse = { ...UNSEEN, ...CLOCKLESS };
   const beat = gathered(() => onBeat(pulse), { everyMs, signal });
   const readStatus = () => attempt(async () => {
     const asked = Date.now();
     pulse.status = await get("/v1/status", { signal });
+    pulse.isCurrent = true;
     const took = Date.now() - asked;
-    pulse.reading = { ...pulse.status, at: asked + took / 2, took };
+    pulse.reading = { ...pulse.status, at: asked + took / 2, took, isUsed: false };
+    adjustClock(pulse);
+    beat();
+  }, beat);
+  const readCommits = () => attempt(async () => {
+    const answer = await commits({ limit: FIRST_READ, signal });
+    merge(pulse, answer.commits);
     adjustClock(pulse);
     beat();
   }, beat);
   const readAll = () => {
+    // A node that was away may be catching up, whatever it said before.
+    pulse.isCurrent = false;
     readStatus();
-    attempt(async () => {
-      const answer = await commits({ limit: FIRST_READ, signal });
-      merge(pulse, answer.commits);
-      adjustClock(pulse);
-      beat();
-    }, beat);
+    readCommits();
   };
   follow("commits", { signal }, (notice) => {
-    if (notice.type === "commit") merge(pulse, [{ ...notice, is_final: false }]);
-    else certify(pulse, notice);
+    const { commits: seen } = pulse;
+    if (notice.type === "commit") {
+      const isHole = seen.length && notice.height > seen.at(-1).height + 1;
+      merge(pulse, [{ ...notice, is_final: false }]);
+      adjustClock(pulse);
+      // What came before the node told us of commits, or while it told us nothing.
+      if (isHole) readCommits();
+    } else certify(pulse, notice);
     beat();
   });
   onAnew(readAll, { signal });
@@ -80,7 +92,9 @@ function certify(pulse, { height, formed_ms: formed }) {
     // An idle chain signs every few commits: only those that were to be signed tell the delay.
     if (one.checkpoint === null || one.checkpoint === undefined) continue;
     // A certificate before its commit is the clock's error, not a fast chain.
-    if (one.height === height && formed >= one.time_ms) {
+    // A node that catches up forms nothing: it fetches what others formed long before.
+    const isFormedNow = pulse.isCurrent && pulse.status.is_ready;
+    if (one.height === height && formed >= one.time_ms && isFormedNow) {
       pulse.finality.push([height, formed - one.time_ms]);
     }
   }
@@ -90,11 +104,17 @@ function certify(pulse, { height, formed_ms: formed }) {
   }
 }
 
-/** A quick answer tells the node's clock best; a slow one counts only until a quicker comes. */
+/**
+ * Learn of the node's clock by its last reading, once the head that it names is known: that is told
+ * a little later. A quick answer tells it best; a slow one counts only until a quicker comes.
+ */
 function adjustClock(pulse) {
   const { reading } = pulse;
-  const head = pulse.commits.find((one) => one.height === reading?.height);
-  if (!head || reading.took > pulse.clockTook) {
+  if (!reading || reading.isUsed) return;
+  const head = pulse.commits.find((one) => one.height === reading.height);
+  if (!head) return;
+  reading.isUsed = true;
+  if (reading.took > pulse.clockTook) {
     pulse.clockTook *= CLOCK_FORGETS;
     return;
   }
@@ -117,13 +137,22 @@ export function readings(pulse) {
   const delays = pulse.finality.map(([, ms]) => ms).sort((one, other) => one - other);
   return {
     head,
-    headAgeMs: head && now !== null ? Math.max(0, now - head.time_ms) : null,
+    height: Math.max(head?.height ?? -1, pulse.status?.height ?? -1),
+    headAgeMs: headAge(pulse, head, now),
     certified: pulse.status?.certified_height ?? null,
     commitsPerS: span ? ((recent.length - 1) * 1_000) / span : null,
     transactionsPerS: span ? (sum(recent.slice(1)) * 1_000) / span : null,
     finalityMs: delays.length ? delays[Math.floor(delays.length / 2)] : null,
     finalityWorstMs: delays.length ? delays.at(-1) : null,
   };
+}
+
+/** A node that has no room to tell us of its commits still says how old the newest is. */
+function headAge({ reading }, head, now) {
+  if (reading && reading.height > (head?.height ?? -1)) {
+    return reading.head_age_ms + Math.max(0, Date.now() - reading.at);
+  }
+  return head && now !== null ? Math.max(0, now - head.time_ms) : null;
 }
 
 function sum(list) {

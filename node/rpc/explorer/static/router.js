@@ -2,6 +2,7 @@ import { isAbort } from "./api.js";
 import { h, replace } from "./dom.js";
 import { clip } from "./format.js";
 import { problem } from "./parts/states.js";
+import { onAnew } from "./stream.js";
 
 const TITLE_MAX = 120;
 const LOAD_ALL_AFTER_MS = 1_000;
@@ -50,13 +51,16 @@ export function parse(text) {
  *
  * A view gets `{signal, root, heading, json}`: `signal` is aborted when it is left, `root` is its
  * place, `heading(text)` changes its title, `json([[label, path], ...])` its links to the API.
+ * `main` has in `data-place` the location whose view stands in it, and `data-views` once all views
+ * are here.
  */
 export function start(main, { onView }) {
   let leaving = new AbortController();
   const go = async (focus) => {
     leaving.abort(new DOMException("the view was left", "AbortError"));
     leaving = new AbortController();
-    await showView(main, parse(location.hash), { signal: leaving.signal, onView, focus });
+    const { signal } = leaving;
+    await showView(main, location.hash, { signal, onView, focus, again: go });
   };
   window.addEventListener("hashchange", (event) => {
     // The skip link names an element, not a view.
@@ -67,15 +71,20 @@ export function start(main, { onView }) {
     }
     go(true);
   });
-  go(false).then(() => setTimeout(loadAll, LOAD_ALL_AFTER_MS));
+  const loadRest = async () => {
+    await loadAll();
+    main.dataset.views = "all";
+  };
+  go(false).then(() => setTimeout(() => loadRest().catch(() => {}), LOAD_ALL_AFTER_MS));
 }
 
 /** Views are small: with all of them here, one can go anywhere while the node is away. */
 function loadAll() {
-  for (const [, view] of ROUTES) import(`./views/${view}.js`).catch(() => {});
+  return Promise.all(ROUTES.map(([, view]) => import(`./views/${view}.js`)));
 }
 
-async function showView(main, place, { signal, onView, focus }) {
+async function showView(main, hash, { signal, onView, focus, again }) {
+  const place = parse(hash);
   const title = h("h1", { tabindex: "-1" });
   const links = h("p", { class: "json-links" });
   const root = h("div", { class: "view" });
@@ -84,12 +93,16 @@ async function showView(main, place, { signal, onView, focus }) {
     document.title = `${clip(String(text).replace(INVISIBLE, ""), TITLE_MAX)} · Hanse`;
   };
   const json = (pairs) => replace(links, jsonLinks(pairs));
+  const put = () => {
+    replace(main, h("div", { class: "view-head" }, title, links), root);
+    main.dataset.place = hash;
+  };
   onView(place?.view ?? null);
   try {
     const module = place ? await import(`./views/${place.view}.js`) : null;
     signal.throwIfAborted();
     heading(module ? module.title(place.params) : "There is no such page");
-    replace(main, h("div", { class: "view-head" }, title, links), root);
+    put();
     if (focus) {
       title.focus({ preventScroll: true });
       window.scrollTo(0, 0);
@@ -99,8 +112,10 @@ async function showView(main, place, { signal, onView, focus }) {
   } catch (error) {
     if (isAbort(error) || signal.aborted) return;
     console.error(error);
-    if (!root.isConnected) replace(main, title, root);
-    replace(root, problem(error, () => window.dispatchEvent(new HashChangeEvent("hashchange"))));
+    if (!root.isConnected) put();
+    replace(root, problem(error, () => again(true)));
+    // Who reads elsewhere in the page keeps the focus.
+    onAnew(() => again(false), { signal });
   }
 }
 

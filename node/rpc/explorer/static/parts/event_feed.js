@@ -12,9 +12,16 @@ const SPAN_FIRST = 512;
 const TRIES_MAX = 12;
 const KEPT = 500;
 
+/**
+ * What is known: the events between two heights without a hole, and perhaps newer ones. `isTold`
+ * says that none was missed since: then the upper height goes up with what is told.
+ */
+export const UNREAD = { rows: [], top: -1, below: null, isTold: false };
+
 /** Return the newest events of a contract as a section; new ones come by themselves. */
 export function eventFeed({ contract, signal, names }) {
-  const view = { rows: [], below: null, shown: null };
+  const view = { ...UNREAD, shown: null };
+  const trouble = h("div");
   const body = h("div", {}, loading());
   const older = h("button", { type: "button", class: "button" }, "Older events");
   const note = h("p", { class: "hint" });
@@ -35,29 +42,65 @@ export function eventFeed({ contract, signal, names }) {
   const put = (rows) => {
     const known = new Set(view.rows.map(keyOf));
     const fresh = rows.filter((row) => !known.has(keyOf(row)));
-    view.rows = [...view.rows, ...fresh].sort(newestFirst).slice(0, KEPT);
+    const all = [...view.rows, ...fresh].sort(newestFirst);
+    view.rows = all.slice(0, KEPT);
+    if (all.length > KEPT) view.below = view.rows.at(-1).height + 1;
     redraw();
   };
   const read = async (last) => {
     try {
       const found = await readBelow(contract, { last, signal });
-      view.below = view.below === null ? found.below : Math.min(view.below, found.below);
-      put(found.rows);
+      replace(trouble);
+      if (join(view, { ...found, last })) put(found.rows);
     } catch (error) {
-      if (!signal.aborted) replace(body, problem(error, () => read(last)));
+      if (signal.aborted) return;
+      if (!view.shown) replace(body);
+      replace(trouble, problem(error, () => read(last)));
     }
   };
-  const newest = async () => read((await get("/v1/head", { signal })).height);
+  const newest = async () => {
+    const { height } = await get("/v1/head", { signal });
+    await read(height);
+  };
+  const renew = () => {
+    view.isTold = false;
+    return newest().catch(() => {});
+  };
   older.addEventListener("click", () => read(view.below - 1));
   older.hidden = true;
-  follow("events", { contract, signal }, (notice) => put([notice.event]));
-  onAnew(() => newest().catch(() => {}), { signal });
-  newest().catch((error) => signal.aborted || replace(body, problem(error, newest)));
+  follow("events", { contract, signal, onLate: renew }, ({ event }) => {
+    if (view.isTold) view.top = Math.max(view.top, event.height);
+    put([event]);
+  });
+  onAnew(renew, { signal });
+  newest().catch((error) => signal.aborted || replace(body, problem(error, renew)));
   return h("section", { class: "card", "aria-labelledby": "feed-title" }, [
     h("h2", { id: "feed-title" }, "Events"),
     body,
+    trouble,
     h("div", { class: "row" }, older, note),
   ]);
+}
+
+/**
+ * Take note that all between two heights was read; tell whether its events belong to what is shown.
+ *
+ * Nobody would see a hole between two parts. Where the newest do not reach down to those read
+ * before, these go; older ones that do not reach up to those shown, for these went meanwhile, do not come.
+ */
+export function join(view, { last, below }) {
+  if (last < view.top) {
+    if (last + 1 < view.below) return false;
+  } else {
+    if (view.below === null || below > view.top) {
+      view.rows = view.rows.filter((row) => row.height >= below);
+      view.below = below;
+    }
+    view.top = last;
+    view.isTold = true;
+  }
+  view.below = Math.min(view.below, below);
+  return true;
 }
 
 function keyOf({ height, receipt_index: receipt, event_index: event }) {

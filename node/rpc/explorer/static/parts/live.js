@@ -55,7 +55,7 @@ export function live({ root, signal, read, draw, follows = [], matters, everyMs 
   const again = gathered(refresh, { everyMs, spreadMs: SPREAD_MS, signal });
   replace(root, loading());
   for (const [topic, options] of follows) {
-    follow(topic, { ...options, signal }, (notice) => {
+    follow(topic, { ...options, signal, onLate: again }, (notice) => {
       if (!matters || matters(notice)) again();
     });
   }

@@ -9,13 +9,13 @@ const BAR_MIN_PERCENT = 0.6;
  * it was given, and a bar that shows where in the round it lay.
  *
  * `entries` are as in the history of a round; `endMs` is when it ended, null while it runs, and
- * `nowMs` the chain's time by then.
+ * `nowMs` the chain's time by then, null while it is not known: then nothing is said of what is left.
  */
 export function timeline(entries, { endMs, nowMs }) {
   const found = stretches(entries, endMs);
   const start = found[0]?.time_ms ?? null;
-  const end = Math.max(endMs ?? nowMs, found.at(-1)?.end_ms ?? 0);
-  const scale = { start, length: start === null ? 0 : Math.max(1, end - start), nowMs };
+  const end = Math.max(endMs ?? nowMs ?? 0, found.at(-1)?.end_ms ?? found.at(-1)?.time_ms ?? 0);
+  const scale = { start, end, length: start === null ? 0 : Math.max(1, end - start), nowMs };
   return h(
     "ol",
     { class: "timeline" },
@@ -31,7 +31,7 @@ function entry(one, scale) {
     { class: one.isRunning ? "running" : null, "aria-current": one.isRunning ? "step" : null },
     h("div", { class: "row between" }, [
       h("strong", {}, title, again),
-      h("span", { class: "number" }, one.isRunning ? clock(one) : took(one)),
+      h("span", { class: "number" }, one.isRunning ? clock(one, scale) : took(one)),
     ]),
     bar(one, scale),
     h("p", { class: "hint" }, again ? null : `${text} `, note(one)),
@@ -46,19 +46,20 @@ function took({ took_ms, allowed_ms }) {
 }
 
 /** Return a text that `tick` turns into the time that is left. */
-function clock({ deadline_ms, allowed_ms }) {
+function clock({ deadline_ms, allowed_ms }, { nowMs }) {
   if (allowed_ms === null) return "under way";
   return h(
     "span",
     { class: "countdown", "data-deadline": deadline_ms },
-    leftText(deadline_ms - Date.now()),
+    nowMs === null ? null : leftText(deadline_ms - nowMs),
   );
 }
 
-/** Bring the clocks below a node up to date; the reader's clock stands for the chain's. */
-export function tick(root) {
+/** Bring the clocks below a node up to date by the chain's time, for deadlines are by it. */
+export function tick(root, nowMs) {
+  if (nowMs === null) return;
   for (const one of root.querySelectorAll(".countdown")) {
-    one.textContent = leftText(Number(one.dataset.deadline) - Date.now());
+    one.textContent = leftText(Number(one.dataset.deadline) - nowMs);
   }
 }
 
@@ -75,10 +76,10 @@ function note(one) {
   return [began ?? "Began", " at ", at, how ? `; ${how}.` : "."];
 }
 
-function bar(one, { start, length, nowMs }) {
+function bar(one, { start, end, length }) {
   if (one.time_ms === null || start === null) return null;
   const from = (100 * (one.time_ms - start)) / length;
-  const span = (100 * ((one.end_ms ?? nowMs) - one.time_ms)) / length;
+  const span = (100 * ((one.end_ms ?? end) - one.time_ms)) / length;
   const width = Math.min(
     Math.max(span, BAR_MIN_PERCENT),
     100 - Math.min(from, 100 - BAR_MIN_PERCENT),

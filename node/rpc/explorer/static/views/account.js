@@ -32,7 +32,7 @@ export async function show({ address: did }, { signal, root, heading, json }) {
       get(path, { signal }),
       getOrNull(`${path}/holdings`, { signal }),
       getOrNull(who, { signal }),
-      names().catch(() => new Map()),
+      names(),
     ]);
     return { account: { ...account, height: 0 }, holdings, identity, known: [...known] };
   };

@@ -1,22 +1,21 @@
 import { get } from "../api.js";
 import { h, replace } from "../dom.js";
-import { badge, count, duration, hash, hanse, time } from "../format.js";
+import { badge, count, duration } from "../format.js";
 import { every, gathered } from "../pace.js";
 import { lineChart } from "../parts/chart.js";
+import { COMMITS_PAGE, commitList } from "../parts/commit_list.js";
 import { dagFigure } from "../parts/dag.js";
 import { VERDICTS, dagPath, emptyDag, laneName, lastRounds, take } from "../parts/dag_model.js";
-import { nothing, problem } from "../parts/states.js";
+import { problem } from "../parts/states.js";
 import { table } from "../parts/table.js";
-import { commits, readings, watchPulse, wellness } from "../pulse.js";
+import { readings, watchPulse, wellness } from "../pulse.js";
 import { follow, onAnew, onState } from "../stream.js";
 
 const DAG_EVERY_MS = 2_000;
-const COMMITS_EVERY_MS = 6_000;
 const IDLE_READ_MS = 3_000;
 const SPREAD_MS = 500;
 /** Not worth a word: it is asked again soon. */
 const PASSING = [0, 429];
-const PAGE = 25;
 
 export function title() {
   return "Chain";
@@ -28,7 +27,7 @@ export async function show(params, { signal, root, json }) {
     ["status", "/v1/status"],
     ["head", "/v1/head"],
     ["rounds", "/v1/dag?rounds=60"],
-    ["commits", `/v1/commits?limit=${PAGE}`],
+    ["commits", `/v1/commits?limit=${COMMITS_PAGE}`],
   ]);
   const figures = h("dl", { class: "figures" });
   const state = h("p", { class: "lead" });
@@ -62,7 +61,7 @@ function figureItems(pulse) {
   const { status } = pulse;
   const rate = (value) => (value === null ? "–" : value.toFixed(1));
   const items = [
-    ["Height", now.head ? count(now.head.height) : "–"],
+    ["Height", now.height < 0 ? "–" : count(now.height)],
     ["Final up to", now.certified === null ? "nothing yet" : count(now.certified)],
     ["Last commit", now.headAgeMs === null ? "–" : duration(now.headAgeMs), "ago"],
     ["Final after (median)", now.finalityMs === null ? "–" : duration(now.finalityMs)],
@@ -215,79 +214,3 @@ function twinsOf(dag, round) {
   const twins = dag.rounds.get(round)?.twins ?? [];
   return twins.length ? twins.map((one) => leaderName(dag, one.seat)).join(", ") : "none";
 }
-
-function commitList(signal) {
-  const view = { before: null, answer: null };
-  const trouble = h("div");
-  const shown = table({
-    caption: "Commits, newest first",
-    columns: COMMIT_COLUMNS,
-    rows: [],
-    keyOf: (one) => String(one.height),
-    empty: nothing("No commit is kept here yet.", "Commits come as soon as validators agree."),
-  });
-  const place = h("span");
-  const read = async () => {
-    try {
-      view.answer = await commits({ before: view.before, limit: PAGE, signal });
-      replace(trouble);
-      shown.update(view.answer.commits);
-      const list = view.answer.commits;
-      place.textContent = list.length
-        ? `Heights ${count(list.at(-1).height)} to ${count(list[0].height)}`
-        : "";
-    } catch (error) {
-      if (!signal.aborted && !PASSING.includes(error.status)) replace(trouble, problem(error, read));
-    }
-  };
-  const newest = gathered(() => view.before === null && read(), {
-    everyMs: COMMITS_EVERY_MS,
-    spreadMs: SPREAD_MS,
-    signal,
-  });
-  follow("commits", { signal }, newest);
-  onAnew(newest, { signal });
-  read();
-  const turn = (pick) => () => {
-    view.before = pick(view);
-    read();
-  };
-  const older = ({ before, answer }) => answer?.commits.at(-1)?.height ?? before;
-  const newer = ({ before, answer }) =>
-    before === null || before + PAGE > answer.head ? null : before + PAGE;
-  const button = (label, press) =>
-    h("button", { type: "button", class: "button", on: { click: press } }, label);
-  return h(
-    "section",
-    { class: "card", "aria-labelledby": "commits-title" },
-    h("h2", { id: "commits-title" }, "Commits"),
-    trouble,
-    shown,
-    h(
-      "nav",
-      { class: "pager", "aria-label": "Pages of commits" },
-      button("Newest", turn(() => null)),
-      button("Newer", turn(newer)),
-      place,
-      button("Older", turn(older)),
-    ),
-  );
-}
-
-const FINAL = ["final", "good"];
-const WAITING = ["waits for signatures", "busy"];
-const COMMIT_COLUMNS = [
-  {
-    label: "Height",
-    head: true,
-    number: true,
-    cell: (one) => h("a", { href: `#/commit/${one.height}` }, count(one.height)),
-  },
-  { label: "Time", cell: (one) => time(one.time_ms) },
-  { label: "State", cell: (one) => badge(...(one.is_final ? FINAL : WAITING)) },
-  { label: "Transactions", number: true, cell: (one) => count(one.receipts) },
-  { label: "Gas", number: true, cell: (one) => count(one.gas_used) },
-  { label: "Fees (HANSE)", number: true, cell: (one) => hanse(one.fees) },
-  { label: "Epoch", number: true, cell: (one) => count(one.epoch) },
-  { label: "Digest", cell: (one) => hash(one.digest, { what: "digest" }) },
-];

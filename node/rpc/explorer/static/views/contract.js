@@ -27,15 +27,20 @@ export async function show({ contract }, { signal, root, heading, json }) {
     ["events", `${path}/events`],
   ]);
   const read = async () => {
-    const [found, known] = await Promise.all([get(path, { signal }), names().catch(() => new Map())]);
+    const [found, known] = await Promise.all([get(path, { signal }), names()]);
     return { found, known: [...known] };
   };
+  const people = new Map();
+  const first = h("div");
   const draw = ({ found, known }) => {
     heading(`Contract ${clip(found.name, 60)}`);
-    const people = new Map(known);
+    for (const [who, name] of known) people.set(who, name);
+    replace(first, card(found, people));
+    // Methods never change; what was asked, and events that were read, stay as they are.
+    if (first.isConnected) return;
     replace(
       root,
-      card(found, people),
+      first,
       h("div", { class: "cards" }, methodList(found), questions(found)),
       eventFeed({ contract: found.address, signal, names: people }),
     );

@@ -1,13 +1,13 @@
 import { get, getOrNull } from "../api.js";
-import { h, replace } from "../dom.js";
+import { h, replaceKeeping } from "../dom.js";
 import { address, badge, clip, copyButton, count, hash, score, share, time } from "../format.js";
 import { barChart } from "../parts/chart.js";
 import { measureName } from "../parts/course.js";
+import { live } from "../parts/live.js";
 import { names } from "../parts/names.js";
 import { numbered } from "../parts/numbered.js";
 import { QUANTA_PER_NAT } from "../parts/numbers.js";
 import { section } from "../parts/section.js";
-import { loading } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { norm } from "../parts/terms.js";
 
@@ -26,23 +26,27 @@ export async function show({ task, version }, { signal, root, json }) {
     ["with the guard's figures", `${all}?before=${(number ?? 0) + 1}&limit=1`],
     ["its files", `${path}/blobs`],
   ]);
-  replace(root, loading());
-  const [model, page, about, known] = await Promise.all([
-    number === 0 ? null : get(path, { signal }),
-    number === null ? null : getOrNull(`${all}?before=${number + 1}&limit=1`, { signal }),
-    getOrNull(`/v1/tasks/${encodeURIComponent(task)}`, { signal }),
-    names(),
-  ]);
-  if (signal.aborted) return;
-  if (model === null) return void replace(root, beginning(task));
+  const read = async () => {
+    const [model, page, about, known] = await Promise.all([
+      number === 0 ? null : get(path, { signal }),
+      number === null ? null : getOrNull(`${all}?before=${number + 1}&limit=1`, { signal }),
+      getOrNull(`/v1/tasks/${encodeURIComponent(task)}`, { signal }),
+      names(),
+    ]);
+    return { model, page, about, known: [...known] };
+  };
+  live({ root, signal, read, draw: (found) => replaceKeeping(root, sections(found, task)) });
+}
+
+function sections({ model, page, about, known }, task) {
+  if (model === null) return beginning(task);
   const seen = page?.versions.find((one) => one.version === model.version) ?? null;
-  replace(
-    root,
+  return [
     links(model, about),
     h("div", { class: "halves" }, [facts(model), verify(model)]),
-    made(model, known),
+    made(model, new Map(known)),
     changes(seen, page),
-  );
+  ];
 }
 
 function beginning(task) {

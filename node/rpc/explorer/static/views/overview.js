@@ -78,7 +78,7 @@ function healthFigures(pulse) {
   const now = readings(pulse);
   const seconds = now.headAgeMs === null ? "–" : ago(0, Math.floor(now.headAgeMs / 1_000) * 1_000);
   return [
-    ["Newest commit", now.head ? count(now.head.height) : "–"],
+    ["Newest commit", now.height < 0 ? "–" : count(now.height)],
     ["It came", seconds],
     ["Decisions are final after", now.finalityMs === null ? "–" : duration(now.finalityMs)],
     ["Transactions per second", now.transactionsPerS?.toFixed(1) ?? "–"],

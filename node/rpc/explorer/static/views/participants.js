@@ -15,6 +15,7 @@ export function title() {
 export async function show(_params, { signal, root, json }) {
   json([["participants", "/v1/participants?limit=200"]]);
   let all = [];
+  let known = 0;
   const list = table({
     caption: "Participants",
     columns: COLUMNS,
@@ -32,13 +33,7 @@ export async function show(_params, { signal, root, json }) {
   const draw = () => {
     const rows = matching(all, field.value);
     list.update(rows);
-    const total = count(all.length);
-    replace(
-      found,
-      rows.length === all.length
-        ? `${total} participants`
-        : `${count(rows.length)} of ${total} participants`,
-    );
+    replace(found, howMany({ shown: rows.length, held: all.length, known }));
   };
   field.addEventListener("input", gathered(draw, { everyMs: 150, signal }));
   live({
@@ -47,8 +42,9 @@ export async function show(_params, { signal, root, json }) {
     follows: [["rounds", {}]],
     matters: (notice) => notice.event?.event?.name === "RoundEnded",
     everyMs: 5_000,
-    read: () => Array.fromAsync(everyone({ signal })),
-    draw: (people) => {
+    read: () => everyone({ signal }),
+    draw: ({ count: total, people }) => {
+      known = Math.max(total, people.length);
       all = people.map(withText);
       draw();
       if (list.isConnected) return;
@@ -110,6 +106,12 @@ const COLUMNS = [
     cell: (one) => (one.faults ? badge(count(one.faults), "bad") : "0"),
   },
 ];
+
+function howMany({ shown, held, known }) {
+  const total = `${count(known)} ${known === 1 ? "participant" : "participants"}`;
+  const part = shown === known ? total : `${count(shown)} of ${total}`;
+  return held === known ? part : `${part}; only the first ${count(held)} are searched here`;
+}
 
 function withText(one) {
   const text = [one.name, one.organisation, one.role, one.address].join("\n").toLowerCase();

@@ -12,6 +12,7 @@ import { seats } from "../parts/seats.js";
 import { figures, section } from "../parts/section.js";
 import { tick, timeline } from "../parts/timeline.js";
 import { every, frame, sliced } from "../pace.js";
+import { nodeNow, watchPulse } from "../pulse.js";
 
 const OPEN_MAX = 8;
 
@@ -33,7 +34,8 @@ export async function show({ task, round }, { signal, root, json }) {
   const cards = { opened: new Set(), met: new Set() };
   const places = SECTIONS.map(() => h("div", { class: "slot" }));
   let seen = null;
-  live({
+  const now = chainClock(signal, () => again());
+  const again = live({
     root,
     signal,
     follows: [
@@ -44,11 +46,13 @@ export async function show({ task, round }, { signal, root, json }) {
     everyMs: 2_000,
     read: async () => {
       const judgement = await get(`${path}/judgement`, { signal });
-      return { judgement, ...(await around(judgement)) };
+      const found = await around(judgement);
+      return { judgement, ...found, isClockKnown: now.ms() !== null };
     },
     draw: async ({ judgement, phases, sealed, endMs, described, known }) => {
       openFirst(judgement.updates, cards);
       seen = judgement;
+      if (judgement.outcome === "running") now.start();
       const all = {
         judgement,
         phases,
@@ -57,6 +61,7 @@ export async function show({ task, round }, { signal, root, json }) {
         task: described,
         names: new Map(known),
         opened: cards.opened,
+        nowMs: now.ms(),
       };
       if (!places[0].isConnected) {
         const [way, left, right, ...rest] = places;
@@ -65,7 +70,23 @@ export async function show({ task, round }, { signal, root, json }) {
       await drawEach(root, { places, all, signal });
     },
   });
-  every(1_000, () => tick(root), { signal });
+  every(1_000, () => tick(root, now.ms()), { signal });
+}
+
+/** Return the chain's time once started, null while it is not known: only what runs needs it. */
+function chainClock(signal, onKnown) {
+  let pulse = null;
+  let isKnown = false;
+  const ms = () => pulse && nodeNow(pulse);
+  const note = () => {
+    if (isKnown || ms() === null) return;
+    isKnown = true;
+    onKnown();
+  };
+  const start = () => {
+    pulse ??= watchPulse({ signal }, note);
+  };
+  return { start, ms };
 }
 
 /** Open the updates of a small round once they are judged; what the reader closes stays closed. */
@@ -255,7 +276,7 @@ function stayed(judgement, task) {
     : null;
 }
 
-function phases({ judgement, phases: entries, endMs: lastMs }) {
+function phases({ judgement, phases: entries, endMs: lastMs, nowMs }) {
   if (!entries.length)
     return h("p", { class: "muted" }, "This node no longer keeps when the phases began.");
   const settled = entries.find((one) => one.phase === "settle");
@@ -265,7 +286,7 @@ function phases({ judgement, phases: entries, endMs: lastMs }) {
     entries[0].time_ms === null
       ? null
       : h("p", { class: "hint" }, "Opened ", time(entries[0].time_ms)),
-    timeline(entries, { endMs, nowMs: Date.now() }),
+    timeline(entries, { endMs, nowMs }),
   ];
 }
 

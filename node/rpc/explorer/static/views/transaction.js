@@ -23,7 +23,7 @@ export async function show({ id }, { signal, root, json }) {
     root,
     signal,
     read: async () => {
-      const [found, known] = await Promise.all([get(path, { signal }), names().catch(() => new Map())]);
+      const [found, known] = await Promise.all([get(path, { signal }), names()]);
       return { found, known: [...known] };
     },
     draw: ({ found, known }) => {

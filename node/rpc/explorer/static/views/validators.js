@@ -1,4 +1,4 @@
-import { get, getOrNull } from "../api.js";
+import { get } from "../api.js";
 import { h, replace } from "../dom.js";
 import {
   address,
@@ -46,12 +46,23 @@ export async function show(params, { signal, root, json }) {
 async function readValidators(signal) {
   const found = await get("/v1/validators", { signal });
   const known = new Map();
-  for await (const one of everyone({ signal })) known.set(one.address, one);
+  const { people } = await whatIsTold(everyone({ signal }), { people: [] });
+  for (const one of people) known.set(one.address, one);
   const rows = found.validators.map((one) => {
     const { name, organisation, validator } = known.get(one.operator) ?? {};
     return { ...one, name: name || organisation || "", seen: validator ?? null };
   });
   return { epoch: found.epoch, total: found.power_total, rows };
+}
+
+/** Return what is promised, or something else from a node that cannot tell it, or not yet (503). */
+async function whatIsTold(promise, otherwise) {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error.status === 503) return otherwise;
+    throw error;
+  }
 }
 
 function drawValidators() {
@@ -193,7 +204,7 @@ function presence(one) {
 }
 
 async function readPeers(signal) {
-  const found = await getOrNull("/v1/peers", { signal });
+  const found = await whatIsTold(get("/v1/peers", { signal }), null);
   // What changes with every packet would be drawn anew each time; ages and sizes to the minute do.
   const rounded = (one) => ({ ...one, age_ms: one.age_ms - (one.age_ms % 60_000) });
   return found && { ...found, peers: found.peers.map(rounded) };
