@@ -69,7 +69,6 @@ class Reader:
     async def go(self, view: str) -> None:
         """Go to another view within the page, and wait until it is drawn."""
         await self.page.evaluate("hash => { location.hash = hash; }", f"#/{view}")
-        await self.until(f"location.hash === {f'#/{view}'!r}")
         await self.drawn()
 
     async def drawn(self) -> None:
