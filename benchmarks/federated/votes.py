@@ -19,7 +19,7 @@ from fl.training.examples.tokens import IGNORED, Encoded, encode_labelled, encod
 from fl.training.scoring.evaluation import Evaluation
 from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import halfway
-from fl.training.scoring.terms import Losses, bounded, evened, quantum
+from fl.training.scoring.terms import bounded, evened, quantum
 from fl.training.stream import Examples
 from primitives.order import weighted_median
 
@@ -40,10 +40,11 @@ class Jury:
         self._rule, self._byzantine = run.settings.rule, run.settings.byzantine_percent
         shards = [_encoded(shard, run) for shard in run.field.shards]
         self._texts = list(chain.from_iterable(shards))
-        labels = [[one.labels[0] for one in shard] for shard in shards]
         is_classified = run.settings.task is ModelKind.CLASSIFICATION
-        self._plain = [np.full(len(shard), 1 / len(shard)) for shard in shards]
-        self._evened = [evened(np.array(one)) for one in labels] if is_classified else self._plain
+        self._weights = [
+            evened(np.array([one.labels[0] if is_classified else 0 for one in shard]))
+            for shard in shards
+        ]
         ends = np.cumsum([0, *map(len, shards)])
         self._spans = [slice(start, end) for start, end in pairwise(ends.tolist())]
         # What the layers below the adapter gave is kept in there, so there is one for each layout.
@@ -65,8 +66,8 @@ class Jury:
         everybody = range(len(updates))
         rest = [[one for one in everybody if one != left] for left in everybody]
         wholes = [apply(model, step(kept)) for kept in (everybody, *rest)]
-        alone = self._changes(layout, [model, *halves], weights=self._evened)
-        left_out = self._changes(layout, wholes, weights=self._evened)
+        alone = self._changes(layout, [model, *halves])
+        left_out = self._changes(layout, wholes)
         powers = [1] * len(self._spans)
         return [
             # A rise of the loss is the opposite of a gain.
@@ -80,18 +81,16 @@ class Jury:
 
     def rise(self, layout: TensorLayout, model: Int32s, following: Int32s) -> int:
         """Return the median of the validators' changes of the loss from one model to the next."""
-        (votes,) = self._changes(layout, [model, following], weights=self._plain)
+        (votes,) = self._changes(layout, [model, following])
         return weighted_median(votes, [1] * len(votes))
 
-    def _changes(
-        self, layout: TensorLayout, states: Sequence[Int32s], *, weights: Sequence[Losses]
-    ) -> list[list[int]]:
+    def _changes(self, layout: TensorLayout, states: Sequence[Int32s]) -> list[list[int]]:
         """Return for each state after the first what each validator says, in quanta."""
         losses = bounded(self._evaluation(layout).losses(states, count=len(states)))
         return [
             [
                 quantum(float(rises[span] @ own))
-                for span, own in zip(self._spans, weights, strict=True)
+                for span, own in zip(self._spans, self._weights, strict=True)
             ]
             for rises in losses[1:] - losses[0]
         ]

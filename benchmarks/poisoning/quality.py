@@ -241,7 +241,7 @@ class _Session:
         sets = [plain, self._rises(step, bench.probed)[0]] if self.panel.quality.probes else [plain]
         reports = {}
         for index, part in enumerate(bench.parts):
-            measures = [float(one[part].mean()) for one in sets]
+            measures = [float(one[part] @ bench.weights[part]) for one in sets]
             for label in range(self.shape.classes):
                 chosen = plain[part][labels[part] == label]
                 measures.append(float(chosen.mean()) if len(chosen) else 0.0)

@@ -12,10 +12,10 @@ Dirichlet 0.3 two of eight updates passed by a alone, and accuracy was 0.05 belo
 0.03 to 0.08 above (twitter_airline, `benchmarks.federated`). n m is, to first order, what the whole
 update is worth beside the others, and half of it what a measures.
 
-L is the mean over this validator's examples, in scores with the weights of `terms.evened`, so that
-rare classes are heard; in the measures of a guard report it is the plain mean. Changes of loss are
-positive where the model gets worse, gains where it gets better. All numbers leave in quanta of 100
-micro-nats.
+L is the mean over this validator's examples with the weights of `terms.evened`, so that rare
+classes are heard; L_c is a plain mean. The guard looks at the same L as the scores: by another one
+it would refuse what they chose. Changes of loss are positive where the model gets worse, gains
+where it gets better. All numbers leave in quanta of 100 micro-nats.
 
 With probes every gain above is the least of those on the examples and on each set of probes: what
 helps on plain texts and opens a back door is worth what it does where the trigger stands.
@@ -200,14 +200,15 @@ class Scorer:
 
     def compare(self, before: Losses, after: Losses) -> Changes:
         """Return how each measure changes between two states that were measured."""
-        own, *probes = self._parts(after - before)
+        rises = self._parts(after - before)
+        own, means = rises[0], self._means(rises)
         labels = np.array([example.labels[0] for example in self._panel.examples])
         return Changes(
-            loss=_mean_quantum(own),
+            loss=quantum(means[0]),
             classes=tuple(
                 _mean_quantum(own[labels == label]) for label in range(self._panel.classes)
             ),
-            probes=tuple(_mean_quantum(probe) for probe in probes),
+            probes=tuple(map(quantum, means[1:])),
         )
 
     def _parts(self, values: Losses) -> list[Losses]:
@@ -217,8 +218,13 @@ class Scorer:
 
     def _gain(self, before: Losses, after: Losses) -> float:
         """Return by how much the loss falls, where it falls least."""
-        parts = zip(self._parts(before - after), self._weights, strict=True)
-        return min(float(part @ weights) for part, weights in parts if len(part))
+        parts = self._parts(before - after)
+        means = zip(parts, self._means(parts), strict=True)
+        return min(mean for part, mean in means if len(part))
+
+    def _means(self, parts: Sequence[Losses]) -> list[float]:
+        pairs = zip(parts, self._weights, strict=True)
+        return [float(part @ weights) for part, weights in pairs]
 
     def _vote(
         self,
