@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from benchmarks.poisoning.model import Crowd, Examples, Local, Shape
 from devnet.attacks.poisoning.catalogue import Attack, Poison
 from fl.training.examples.partition import dirichlet
-from fl.training.scoring.terms import evened
 
 EXAMPLES_MIN: Final = 20
 TARGET: Final = 0
@@ -81,7 +80,6 @@ class Bench:
         plain: of all validators, one after the other.
         probed: the same texts with triggers that validators try.
         parts: where each validator's are.
-        weights: of each example in a score, those of one part sum to one.
     """
 
     def __init__(self, corpus: Corpus, parts: Sequence[NDArray[np.int64]]) -> None:
@@ -90,8 +88,6 @@ class Bench:
         self.probed = corpus.held_out_probed.part(indices)
         ends = np.cumsum([len(part) for part in parts]).tolist()
         self.parts = [slice(end - len(part), end) for end, part in zip(ends, parts, strict=True)]
-        labels = self.plain.y.numpy()
-        self.weights = np.concatenate([evened(labels[part]) for part in self.parts])
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,18 +42,6 @@ def bounded(losses: NDArray[np.float32]) -> Losses:
     return np.clip(wide, -LOSS_MAX, LOSS_MAX)
 
 
-def evened(labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return weights of examples, which sum to one: those of a class go with the root of its size.
-
-    By size alone, holders of rare classes score below nothing while the model learns how frequent
-    each class is; were all classes equal, the few examples of a rare one would give most of the
-    noise.
-    """
-    weights = 1 / np.sqrt(np.bincount(labels)[labels])
-    even: NDArray[np.float64] = weights / weights.sum()
-    return even
-
-
 def quantum(nats: float) -> int:
     """Return the nearest number of quanta, ties to even, held within int32."""
     return max(SCORE_MIN, min(SCORE_MAX, round(nats * QUANTA_PER_NAT)))
