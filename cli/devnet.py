@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 
 from cli.devnet_options import (
+    Adjustment,
     Alpha,
     AsJson,
     AtOnce,
@@ -97,6 +98,7 @@ def up(  # noqa: PLR0913 - an option each
     learning_rate: Rate = None,
     schedule: Schedule = RateFall.CONSTANT,
     rate_kept: RateKept = None,
+    adjustment: Adjustment = None,
     train_s: TrainS = None,
     score_s: ScoreS = None,
     epoch_s: EpochS = 3_600,
@@ -115,7 +117,7 @@ def up(  # noqa: PLR0913 - an option each
     """
     numbers = {"samples": samples, "held_out": held_out, "tested": tested, "tokens": tokens}
     training = {"batch": batch, "rank": rank, "train_s": train_s, "score_s": score_s}
-    training["rate_kept_percent"] = rate_kept
+    training |= {"rate_kept_percent": rate_kept, "adjustment_percent": adjustment}
     rate_nano = None if learning_rate is None else round(learning_rate * _NANO)
     study = _study(
         {"kind": kind.value, "alpha": alpha, "group": group_by, **numbers, **training},

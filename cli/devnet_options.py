@@ -106,6 +106,16 @@ RateKept: TypeAlias = Annotated[
         "--rate-kept", min=1, max=100, metavar="PERCENT", help="Of that rate from round to round."
     ),
 ]
+Adjustment: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--adjustment",
+        min=0,
+        max=100,
+        metavar="PERCENT",
+        help="Of a trainer's own shares of the classes, taken out of what it learns.",
+    ),
+]
 TrainS: TypeAlias = Annotated[
     int | None,
     typer.Option("--train-seconds", min=1, max=10**6, help="How long a round waits for updates."),

@@ -115,6 +115,16 @@ RateKept: TypeAlias = Annotated[
         "--rate-kept", min=1, max=100, metavar="PERCENT", help="Of that rate from round to round."
     ),
 ]
+Adjustment: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--adjustment",
+        min=0,
+        max=100,
+        metavar="PERCENT",
+        help="Of a trainer's own shares of the classes, taken out of what it learns.",
+    ),
+]
 Tokens: TypeAlias = Annotated[
     int, typer.Option(min=2, max=_COUNT_MAX, help="At which a text is cut.")
 ]
@@ -151,6 +161,7 @@ def publish(  # noqa: PLR0913 - an option for each field of the document
     learning_rate: Rate = 1e-3,
     schedule: Schedule = RateFall.CONSTANT,
     rate_kept: RateKept = 100,
+    adjustment: Adjustment = 75,
     tokens: Tokens = 128,
     pause: Pause = 0,
     seed: Seed = "",
@@ -174,6 +185,7 @@ def publish(  # noqa: PLR0913 - an option for each field of the document
         learning_rate_nano=round(learning_rate * _NANO),
         schedule=RateSchedule(schedule.value),
         rate_kept_percent=rate_kept,
+        adjustment_percent=adjustment,
     )
     check_agent(line)
     with tempfile.TemporaryDirectory(prefix="hanse-") as folder:

@@ -31,10 +31,15 @@ LAYOUTS = {
     Arm.POOLED: LoraLayout.FEDIT,
     Arm.LOCAL: LoraLayout.FEDIT,
     Arm.FEDAVG: LoraLayout.ALT,
+    Arm.ADJUSTED: LoraLayout.ALT,
     Arm.FEDIT: LoraLayout.FEDIT,
     Arm.OURS: LoraLayout.ALT,
 }
 """Who trains alone trains both factors at once; FedAvg gets the layout in which a mean is exact."""
+
+
+ADJUSTED = frozenset({Arm.ADJUSTED, Arm.OURS})
+"""Whose clients take their own shares of the classes out of what they learn."""
 
 
 @dataclass(slots=True)
@@ -64,6 +69,7 @@ class Tally:
 class Run:
     """One arm with one seed: a fresh adapter, the texts, and what is counted on the way."""
 
+    arm: Arm
     adapter: Adapter
     field: Field
     settings: Settings
@@ -82,6 +88,7 @@ class Run:
             learning_rate=settings.learning_rate
             * (settings.rate_kept_percent / 100) ** round_number,
             schedule=settings.schedule,
+            adjustment=settings.adjustment if self.arm in ADJUSTED else 0.0,
             seed=self.seed * _SEEDS_PER_RUN + number,
             prompt_loss=PromptLoss.IGNORED,
         )

@@ -84,6 +84,9 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         "--schedule", type=RateSchedule, choices=list(RateSchedule), help="of that rate (linear)"
     )
     parser.add_argument("--rate-kept-percent", type=int, help="of it from round to round (100)")
+    parser.add_argument(
+        "--adjustment", type=float, help="tau of the logit adjustment, where it is used (0.75)"
+    )
     parser.add_argument("--rank", type=int, help="(8)")
     parser.add_argument("--layers", type=int, help="adapt so many of the last layers (all)")
 

@@ -51,7 +51,7 @@ def carry_out(order: Order) -> Record:
     loaded = load_model(settings.model, kind=settings.task, labels=field.labels or None)
     spec = spec_of(settings, arm=order.arm, depth=loaded.model.config.num_hidden_layers)
     adapter = attach(loaded, spec, seed=order.seed)
-    run = Run(adapter, field, settings, order.seed, Tally(), FrozenPrefix(adapter))
+    run = Run(order.arm, adapter, field, settings, order.seed, Tally(), FrozenPrefix(adapter))
     run.tally.note("client_texts", min(map(len, field.clients)))
     metrics, steps = _train(run, order.arm)
     answers = None if order.arm is Arm.LOCAL else run.answers()
@@ -80,7 +80,7 @@ def _train(run: Run, arm: Arm) -> tuple[dict[str, float], tuple[LineageStep, ...
             train_pooled(run)
         case Arm.LOCAL:
             return measure_local(run), ()
-        case Arm.FEDAVG | Arm.FEDIT:
+        case Arm.FEDAVG | Arm.ADJUSTED | Arm.FEDIT:
             train_averaging(run)
         case Arm.OURS:
             return {}, train_ours(run)

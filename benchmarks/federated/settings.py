@@ -24,6 +24,9 @@ class Arm(enum.Enum):
     FEDAVG = "fedavg"
     """The mean of float updates with weights n_i / n, both as McMahan et al. 2017 define it."""
 
+    ADJUSTED = "adjusted"
+    """As FEDAVG, but clients train with the logit adjustment, as those of ours do."""
+
     FEDIT = "fedit"
     """As FEDAVG, but both factors are trained at once and averaged side by side."""
 
@@ -52,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         local_steps: optimiser steps of a client in a round; 0 for one pass over its texts.
         schedule: of the learning rate, in every local run; pooled training is one.
         rate_kept_percent: of that rate, from each round to the next; pooled training is one.
+        adjustment: tau of the logit adjustment, for OURS and ADJUSTED; 0: plain cross entropy.
         hold_out: texts that only validators see, taken from the training split before all else.
         byzantine_percent: of the updates that the rule reckons with, as tasks do by default.
         clip: of the first round, as `fl.rules.update.norms` measures.
@@ -72,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     learning_rate: float = 4e-3
     schedule: RateSchedule = RateSchedule.LINEAR
     rate_kept_percent: int = 100
+    adjustment: float = 0.75
     rank: int = 8
     layers: int = 0
     train_max: int = 0

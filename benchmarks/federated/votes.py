@@ -19,7 +19,7 @@ from fl.training.examples.tokens import IGNORED, Encoded, encode_labelled, encod
 from fl.training.scoring.evaluation import Evaluation
 from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import halfway
-from fl.training.scoring.terms import bounded, quantum
+from fl.training.scoring.terms import bounded, evened, quantum
 from fl.training.stream import Examples
 from primitives.order import weighted_median
 
@@ -40,6 +40,14 @@ class Jury:
         self._rule, self._byzantine = run.settings.rule, run.settings.byzantine_percent
         shards = [_encoded(shard, run) for shard in run.field.shards]
         self._texts = list(chain.from_iterable(shards))
+        is_classified = run.settings.task is ModelKind.CLASSIFICATION
+        self._weights = [
+            evened(
+                np.array([one.labels[0] if is_classified else 0 for one in shard]),
+                tau=run.settings.adjustment,
+            )
+            for shard in shards
+        ]
         ends = np.cumsum([0, *map(len, shards)])
         self._spans = [slice(start, end) for start, end in pairwise(ends.tolist())]
         # What the layers below the adapter gave is kept in there, so there is one for each layout.
@@ -83,7 +91,10 @@ class Jury:
         """Return for each state after the first what each validator says, in quanta."""
         losses = bounded(self._evaluation(layout).losses(states, count=len(states)))
         return [
-            [quantum(float(rises[span].mean())) for span in self._spans]
+            [
+                quantum(float(rises[span] @ own))
+                for span, own in zip(self._spans, self._weights, strict=True)
+            ]
             for rises in losses[1:] - losses[0]
         ]
 

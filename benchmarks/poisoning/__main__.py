@@ -177,6 +177,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fractions", type=_percents, default=FRACTIONS)
     parser.add_argument("--rules", type=_rules, default=ALL)
     parser.add_argument("--seeds", type=int, default=1, help="divisions of the texts")
+    parser.add_argument(
+        "--adjustment", type=float, default=0.75, help="tau of the logit adjustment (0.75)"
+    )
     parser.add_argument("--validators-lying", dest="lying", type=_percents, default=LYING)
     parser.add_argument("--results", type=Path, help="keeps finished cells, to go on later")
     parser.add_argument("--cache", type=Path, default=cache_folder(), help="keeps activations")
@@ -197,7 +200,7 @@ def _make_quick(options: argparse.Namespace) -> None:
 def _plan(options: argparse.Namespace) -> Plan:
     trigger = Trigger.ENCODED if "backdoor" in options.attacks else Trigger.LEFT_OUT
     source = Source(options.data, options.model, options.texts, options.cache, trigger)
-    return Plan(source, Setting(), Quality())
+    return Plan(source, Setting(adjustment=options.adjustment), Quality())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

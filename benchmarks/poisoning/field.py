@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.poisoning.model import Crowd, Examples, Local, Shape
 from devnet.attacks.poisoning.catalogue import Attack, Poison
 from fl.training.examples.partition import dirichlet
+from fl.training.scoring.terms import evened
 
 EXAMPLES_MIN: Final = 20
 TARGET: Final = 0
@@ -50,6 +51,7 @@ class Setting:
     Attributes:
         alpha: of the Dirichlet division of classes.
         decay: by which the local rate falls from round to round.
+        adjustment: tau of the logit adjustment that everybody trains with; 0: plain cross entropy.
         step: the part of an update that a validator tries when it scores it.
     """
 
@@ -62,11 +64,13 @@ class Setting:
     batch: int = 32
     rate: float = 3e-3
     decay: float = 0.8
+    adjustment: float = 0.75
     step: float = 0.5
 
     def local(self, round_number: int) -> Local:
         """Return how trainers train in a round."""
-        return Local(self.steps, self.batch, self.rate * self.decay**round_number)
+        rate = self.rate * self.decay**round_number
+        return Local(self.steps, self.batch, rate, self.adjustment)
 
     def shape(self, corpus: Corpus) -> Shape:
         """Return the sizes of the model."""
@@ -80,14 +84,17 @@ class Bench:
         plain: of all validators, one after the other.
         probed: the same texts with triggers that validators try.
         parts: where each validator's are.
+        weights: of each example in a score, those of one part sum to one.
     """
 
-    def __init__(self, corpus: Corpus, parts: Sequence[NDArray[np.int64]]) -> None:
+    def __init__(self, corpus: Corpus, parts: Sequence[NDArray[np.int64]], *, tau: float) -> None:
         indices = np.concatenate(parts)
         self.plain = corpus.held_out.part(indices)
         self.probed = corpus.held_out_probed.part(indices)
         ends = np.cumsum([len(part) for part in parts]).tolist()
         self.parts = [slice(end - len(part), end) for end, part in zip(ends, parts, strict=True)]
+        labels = self.plain.y.numpy()
+        self.weights = np.concatenate([evened(labels[part], tau=tau) for part in self.parts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ def divide(
         for index, part in enumerate(parts)
     ]
     order = dice.permutation(len(corpus.held_out))
-    bench = Bench(corpus, np.array_split(order, setting.validators))
+    bench = Bench(corpus, np.array_split(order, setting.validators), tau=setting.adjustment)
     return Division(corpus, Crowd(clients), bench, attackers)
 
 

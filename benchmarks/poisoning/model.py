@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fl.rules.update.layout import TensorLayout, TensorSpec
+from fl.training.class_shares import adjustment
 
 BIAS, HEAD, DOWN, UP = "head.bias", "head.weight", "lora.A", "lora.B"
 SCALE: Final = 2.0
@@ -93,18 +94,19 @@ class Factors:
         low = torch.bmm(inner.transpose(0, 1), mixed.transpose(1, 2))
         return flat.transpose(0, 1) + SCALE * low + self.bias[:, None, :]
 
-    def slopes(self, x: Tensor, y: Tensor) -> "Factors":
+    def slopes(self, x: Tensor, y: Tensor, adjustment: Tensor) -> "Factors":
         """Return the gradients of the mean loss of each variant on its own batch.
 
         Args:
             x: (variant, example, width).
             y: (variant, example), int64.
+            adjustment: of the logits, (variant, class); see `fl.training.class_shares`.
         """
         inner = torch.bmm(x, self.down.transpose(1, 2))
         mixed = torch.bmm(self.head, self.up)
         logits = torch.baddbmm(self.bias[:, None, :], x, self.head.transpose(1, 2))
         logits.baddbmm_(inner, mixed.transpose(1, 2), alpha=SCALE)
-        outer = logits.softmax(2)
+        outer = logits.add_(adjustment[:, None, :]).softmax(2)
         outer.scatter_add_(2, y[..., None], torch.full_like(outer[..., :1], -1.0))
         outer /= y.shape[1]
         through = SCALE * torch.bmm(outer.transpose(1, 2), inner)
@@ -123,11 +125,16 @@ class Factors:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """How every client trains in one round: Adam on batches drawn with replacement."""
+    """How every client trains in one round: Adam on batches drawn with replacement.
+
+    Attributes:
+        adjustment: tau of the logit adjustment.
+    """
 
     steps: int
     batch: int
     rate: float
+    adjustment: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,12 @@ class Crowd:
         self.counts = torch.tensor([len(one) for one in clients])
         self._starts = self.counts.cumsum(0) - self.counts
         self._all = Examples.joined(clients)
+        self._clients = clients
+
+    def adjustments(self, *, classes: int, tau: float) -> Tensor:
+        """Return what each client adds to its logits, (client, class)."""
+        found = [torch.bincount(one.y, minlength=classes) for one in self._clients]
+        return torch.stack([adjustment(counts, tau=tau) for counts in found])
 
     def draw(self, batch: int, dice: torch.Generator) -> Examples:
         """Return a batch for each client, drawn with replacement: (client, example, ...)."""
@@ -187,9 +200,10 @@ def train(
     factors = Factors.of(states, shape)
     first = torch.zeros(len(states), len(places))
     second = torch.zeros_like(first)
+    adjustments = crowd.adjustments(classes=shape.classes, tau=local.adjustment)
     for step in range(1, local.steps + 1):
         batch = crowd.draw(local.batch, dice)
-        slope = factors.slopes(batch.x, batch.y).flat()[:, places]
+        slope = factors.slopes(batch.x, batch.y, adjustments).flat()[:, places]
         first.mul_(_MOMENTUM).add_(slope, alpha=1 - _MOMENTUM)
         second.mul_(_MEMORY).addcmul_(slope, slope, value=1 - _MEMORY)
         root = (second / (1 - _MEMORY**step)).sqrt_().add_(_FLOOR)

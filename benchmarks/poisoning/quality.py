@@ -199,7 +199,8 @@ class _Session:
         sets = [bench.plain, bench.probed] if self.panel.quality.probes else [bench.plain]
         rises = [self._rises(tried, examples) for examples in sets]
         return [
-            -np.max([one[:, part].mean(axis=1) for one in rises], axis=0) for part in bench.parts
+            -np.max([one[:, part] @ bench.weights[part] for one in rises], axis=0)
+            for part in bench.parts
         ]
 
     def _rises(self, steps: Floats, examples: Examples) -> Floats:
@@ -240,7 +241,7 @@ class _Session:
         sets = [plain, self._rises(step, bench.probed)[0]] if self.panel.quality.probes else [plain]
         reports = {}
         for index, part in enumerate(bench.parts):
-            measures = [float(one[part].mean()) for one in sets]
+            measures = [float(one[part] @ bench.weights[part]) for one in sets]
             for label in range(self.shape.classes):
                 chosen = plain[part][labels[part] == label]
                 measures.append(float(chosen.mean()) if len(chosen) else 0.0)

@@ -187,5 +187,6 @@ def local_terms(study: Study, *, seed: int) -> LocalTerms:
         learning_rate_nano=study.learning_rate_nano,
         schedule=study.schedule,
         rate_kept_percent=study.rate_kept_percent,
+        adjustment_percent=study.adjustment_percent,
         seed=seed,
     )

@@ -41,6 +41,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         learning_rate_nano: in units of 10**-9.
         schedule: of the learning rate within a round.
         rate_kept_percent: of it, from each round to the next.
+        adjustment_percent: of a trainer's own shares of the classes, taken out of what it learns.
         train_s: the longest that a round waits for updates; it goes on when all have come.
         score_s: the longest that it waits for scores.
         worker_module: started in place of our workers, with the same options and `--node NUMBER`;
@@ -63,6 +64,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     learning_rate_nano: Positive = 5_000_000
     schedule: RateSchedule = RateSchedule.CONSTANT
     rate_kept_percent: Positive = 100
+    adjustment_percent: int = 75
     train_s: Positive = 120
     score_s: Positive = 120
     byzantine_percent: int = 25

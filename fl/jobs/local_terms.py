@@ -11,6 +11,7 @@ from fl.rules.update.header import Width
 NANO: Final = 1_000_000_000
 
 Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
+Part = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Parts = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
 
@@ -56,6 +57,7 @@ class LocalTerms(
         prox_nano: mu of FedProx; 0: FedAvg.
         width: of the numbers of the update.
         rate_kept_percent: of the learning rate, from each round to the next.
+        adjustment_percent: tau of the logit adjustment in hundredths; 0: plain cross entropy.
         parts: pieces in which a batch goes through the model; more are made when memory is short.
     """
 
@@ -74,3 +76,4 @@ class LocalTerms(
     width: Width = Width.INT16
     schedule: RateSchedule = RateSchedule.CONSTANT
     rate_kept_percent: Percent = 100
+    adjustment_percent: Part = 0

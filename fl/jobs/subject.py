@@ -148,8 +148,10 @@ class PanelSource(_Part, frozen=True, kw_only=True):
         examples: held out, never trained on.
         probes: sets of texts with a trigger, labelled with their true classes.
         tokens_max: at which a text is cut.
+        adjustment_percent: with which trainers train; see `fl.training.scoring.terms.evened`.
     """
 
     examples: ExampleSource
     probes: Annotated[tuple[ExampleSource, ...], msgspec.Meta(max_length=PROBES_MAX)] = ()
     tokens_max: Annotated[int, msgspec.Meta(ge=2, le=1 << 20)] = 128
+    adjustment_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0

@@ -9,9 +9,9 @@ of device with one number of threads.
 import contextlib
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fl.jobs.local_terms import Checkpointing, RateSchedule
 from fl.rules.update.layout import TensorLayout
 from fl.training.adapters import Adapter
+from fl.training.class_shares import adjustment_of
 from fl.training.determinism import repeatable
 from fl.training.errors import DivergedError, SettingError, TrainingStoppedError
 from fl.training.examples.batches import Batch
@@ -29,6 +30,9 @@ from fl.training.low_rank import lean_layers
 from fl.training.settings import LocalTraining, Steps
 from fl.training.step import Stepper
 from fl.training.stream import Examples, training_batches
+
+if TYPE_CHECKING:
+    from fl.training.examples.example import LabelledText
 
 REPORT_STEPS: Final = 10
 """How often the loss is looked at; each look waits for the device."""
@@ -117,7 +121,13 @@ def train_local(
         torch.enable_grad(),
     ):
         batches, steps = _planned(batches, training)
-        run = _Run(Stepper(adapter, _only(adapter, layout), training), hooks, falls_over=steps)
+        stepper = Stepper(
+            adapter,
+            _only(adapter, layout),
+            training,
+            adjustment=_adjustment(adapter, examples, training),
+        )
+        run = _Run(stepper, hooks, falls_over=steps)
         loss_before, loss_after = run.through(batches)
         moved = adapter.read(layout).astype(np.float64) - before
         delta = quantise(moved, layout)
@@ -139,6 +149,15 @@ def _check_length(adapter: Adapter, training: LocalTraining) -> None:
     if training.max_length > positions:
         wanted = f"at most {positions}, the positions of the model"
         raise SettingError("max_length", training.max_length, wanted)
+
+
+def _adjustment(
+    adapter: Adapter, examples: Examples, training: LocalTraining
+) -> torch.Tensor | None:
+    if not adapter.loaded.labels or not training.adjustment:
+        return None
+    labelled: Sequence[LabelledText] = examples  # type: ignore[assignment]
+    return adjustment_of(labelled, classes=adapter.loaded.labels, tau=training.adjustment)
 
 
 def _planned(batches: Iterator[Batch], training: LocalTraining) -> tuple[Iterator[Batch], int]:

@@ -75,12 +75,20 @@ def rows_of(batch: Batch, device: torch.device) -> Rows:
     )
 
 
-def summed_loss(adapter: Adapter, rows: Rows) -> Tensor:
-    """Return the sum of the losses of the rows; () float32, differentiable."""
+def summed_loss(adapter: Adapter, rows: Rows, *, adjustment: Tensor | None = None) -> Tensor:
+    """Return the sum of the losses of the rows; () float32, differentiable.
+
+    Args:
+        adapter: in its model.
+        rows: of a batch.
+        adjustment: what the logits of a classifier get added, (classes,) float32.
+    """
     model: Any = adapter.model.get_base_model()
     if adapter.loaded.kind is ModelKind.CLASSIFICATION:
-        logits = model(input_ids=rows.input_ids, attention_mask=rows.mask).logits
-        return functional.cross_entropy(logits.float(), rows.targets, reduction="sum")
+        logits = model(input_ids=rows.input_ids, attention_mask=rows.mask).logits.float()
+        if adjustment is not None:
+            logits = logits + adjustment
+        return functional.cross_entropy(logits, rows.targets, reduction="sum")
     assert rows.places is not None
     if model.config.model_type in PLAIN_OUTPUTS and not _is_adapted(model.lm_head):
         hidden = model.base_model(

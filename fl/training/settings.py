@@ -47,6 +47,7 @@ class LocalTraining:
         seed: of the order of examples.
         gradient_norm_max: longer gradients are scaled down to it.
         schedule: of the learning rate, from the first step to the last.
+        adjustment: tau of `fl.training.class_shares`, for classifiers; 0: plain cross entropy.
         prompt_loss: whether a language model is also trained to write the prompts.
     """
 
@@ -59,6 +60,7 @@ class LocalTraining:
     weight_decay: float = 0.0
     gradient_norm_max: float = 1.0
     objective: FedAvg | FedProx = FedAvg()
+    adjustment: float = 0.0
     seed: int = 0
     checkpointing: Checkpointing = Checkpointing.OFF
     prompt_loss: PromptLoss = PromptLoss.IGNORED
@@ -83,6 +85,8 @@ class LocalTraining:
             raise SettingError("learning_rate", self.learning_rate, "positive and finite")
         if not self.gradient_norm_max > 0:
             raise SettingError("gradient_norm_max", self.gradient_norm_max, "positive")
+        if not 0 <= self.adjustment <= 1:
+            raise SettingError("adjustment", self.adjustment, "from 0 to 1")
         if not 0 <= self.weight_decay < 1:
             raise SettingError("weight_decay", self.weight_decay, "from 0 to 1")
         if isinstance(self.objective, FedProx) and not 0 <= self.objective.mu < float("inf"):

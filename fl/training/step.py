@@ -16,12 +16,26 @@ from fl.training.stream import asks_loss
 class Stepper:
     """Moves the tensors that a round trains; everything else stays.
 
+    Args:
+        adapter: in its model.
+        flat: what is moved.
+        training: how.
+        adjustment: what logits of a classifier get added, (classes,) float32; None: nothing.
+
     Attributes:
         parts: pieces in which a batch passes through the model; grows when memory does not suffice.
     """
 
-    def __init__(self, adapter: Adapter, flat: FlatParameters, training: LocalTraining) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        flat: FlatParameters,
+        training: LocalTraining,
+        *,
+        adjustment: Tensor | None = None,
+    ) -> None:
         self.parts = training.parts
+        self._adjustment = None if adjustment is None else adjustment.to(adapter.device)
         self._adapter = adapter
         self._flat = flat
         self._norm_max = training.gradient_norm_max
@@ -59,7 +73,7 @@ class Stepper:
         """Return the mean loss of a batch; () float32 on the device."""
         pieces = split(batch, self.parts, self._adapter.device)
         asked = sum(piece.asked for piece in pieces)
-        return torch.stack([summed_loss(self._adapter, piece) for piece in pieces]).sum() / asked
+        return torch.stack([self._loss(piece) for piece in pieces]).sum() / asked
 
     def _in_parts(self, batch: Batch) -> Tensor:
         while True:
@@ -82,10 +96,13 @@ class Stepper:
         asked = sum(piece.asked for piece in pieces)
         total = torch.zeros((), device=self._adapter.device)
         for piece in pieces:
-            loss = summed_loss(self._adapter, piece) / asked
+            loss = self._loss(piece) / asked
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total
+
+    def _loss(self, rows: Rows) -> Tensor:
+        return summed_loss(self._adapter, rows, adjustment=self._adjustment)
 
 
 def split(batch: Batch, parts: int, device: torch.device) -> list[Rows]:

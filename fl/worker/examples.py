@@ -49,6 +49,7 @@ def read_panel(source: PanelSource, *, loaded: LoadedModel) -> Panel:
         examples=_encoded(source.examples, loaded, tokens_max=source.tokens_max),
         probes=[_encoded(one, loaded, tokens_max=source.tokens_max) for one in source.probes],
         classes=loaded.labels,
+        adjustment=source.adjustment_percent / 100,
     )
 
 

@@ -76,6 +76,7 @@ def training_of(terms: LocalTerms, *, round_number: int) -> LocalTraining:
         # A rate of nothing would be refused, and after very many rounds there is no other.
         learning_rate=max(RATE_MIN, terms.learning_rate_nano / NANO * kept),
         schedule=terms.schedule,
+        adjustment=terms.adjustment_percent / 100,
         weight_decay=terms.weight_decay_nano / NANO,
         gradient_norm_max=terms.gradient_norm_max_nano / NANO,
         objective=FedProx(terms.prox_nano / NANO) if terms.prox_nano else FedAvg(),

@@ -112,6 +112,7 @@ class Scene:
             examples=self.examples(learning.held_out),
             probes=tuple(self.examples(probe) for probe in learning.probes),
             tokens_max=self.document.tokens_max,
+            adjustment_percent=self.document.local.adjustment_percent,
         )
 
     def seed(self, round_number: int) -> int:

@@ -53,7 +53,7 @@ def run_of(loaded: LoadedModel) -> Run:
     adapter = attach(loaded, spec_of(SETTINGS, arm=Arm.OURS, depth=depth), seed=1)
     some = texts(24)
     field = Field((some, some), some, (some,), some, LABELS)
-    return Run(adapter, field, SETTINGS, 1, Tally(), FrozenPrefix(adapter))
+    return Run(Arm.OURS, adapter, field, SETTINGS, 1, Tally(), FrozenPrefix(adapter))
 
 
 def test_every_arm_trains_on_as_many_texts_and_ours_is_exact_and_portable(
@@ -75,7 +75,12 @@ def test_every_arm_trains_on_as_many_texts_and_ours_is_exact_and_portable(
     federated.main(arguments)
     outcome = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert outcome["arms"].keys() == {arm.value for arm in Arm}
-    assert {row["peer_name"] for row in outcome["rows"]} == {"pooled", "fedavg", "fedit"}
+    assert {row["peer_name"] for row in outcome["rows"]} == {
+        "pooled",
+        "fedavg",
+        "adjusted",
+        "fedit",
+    }
     samples = list(outcome["samples"].values())
     # A packed row that is not full counts as one.
     assert max(samples) - min(samples) <= 2 * 3
@@ -118,7 +123,8 @@ def test_votes_are_those_of_the_product(loaded: LoadedModel) -> None:
     held = encode_labelled(
         list(enumerate(texts(24))), loaded.tokenizer, tokens_max=SETTINGS.max_length
     )
-    panel = Panel(examples=held, classes=max(one.labels[0] for one in held) + 1)
+    classes = max(one.labels[0] for one in held) + 1
+    panel = Panel(examples=held, classes=classes, adjustment=SETTINGS.adjustment)
     scorer = Scorer(run.adapter, panel, layout=layout, updates=4)
     terms = ScoringTerms(clip=1 << 17)
     expected = scorer.score(

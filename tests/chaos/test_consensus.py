@@ -1,7 +1,6 @@
 """Validators are killed, paused, parted and robbed of their disks; the chain stays one chain."""
 
 import asyncio
-import random
 from pathlib import Path
 from typing import Final
 
@@ -109,20 +108,6 @@ async def test_node_that_joins_a_chain_without_a_certificate_is_there_at_once(
             assert await height_of(young, name) > 0
         finally:
             await young.stop()
-
-
-@pytest.mark.slow
-async def test_twenty_kills_at_random_moments_part_nobody(network: LocalNetwork) -> None:
-    dice = random.Random(7)
-    for _ in range(20):
-        victim = f"node-{dice.randrange(4)}"
-        await asyncio.sleep(dice.random() * 2)
-        await network.kill(victim)
-        await goes_on(network, *others(network, victim), by=1)
-        await network.restart(victim)
-        await goes_on(network, by=1)
-        await agrees(network)
-    await nobody_was_slashed(network)
 
 
 async def _pause(network: LocalNetwork, *, pause_s: float) -> None:

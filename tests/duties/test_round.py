@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from fl.jobs.errors import FailureCode, JobFailedError
+from fl.jobs.local_terms import LocalTerms
 from fl.jobs.work import AggregateJob, EvaluateJob, InspectJob, ScoreJob, TrainJob
 from fl.rules.phase import Phase
 from node.duties.duty import Step
@@ -49,8 +50,13 @@ async def ended(place: Hamlet, number: int = 0) -> None:
 
 @pytest.mark.asyncio
 async def test_three_nodes_bring_rounds_to_committed_models(tmp_path: Path) -> None:
-    async with at_work(tmp_path, toy(0), toy(1), toy(2)) as place:
+    workers = [toy(number) for number in range(3)]
+    order = replace(ORDER, local=LocalTerms(adjustment_percent=50))
+    async with at_work(tmp_path, *workers, order=order) as place:
         await place.until(lambda: place.version() == 1)
+        # What trainers lower is what validators measure.
+        asked = {("TrainJob", 50), ("ScoreJob", 50), ("EvaluateJob", 50)}
+        assert all(worker.adjustments == asked for worker in workers)
         first = place.reader.model(0, 1)
         assert first is not None
         assert len(first.contributors) == 3

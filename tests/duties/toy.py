@@ -74,6 +74,7 @@ class ToyWorker:
     Attributes:
         target: of the examples of this organisation.
         jobs: that were begun, in order.
+        adjustments: that jobs asked for, in percent, by the name of the job.
         pause_s: that a training takes.
         failing: raised in place of doing a job, by the type of the job; each once.
         twist: of the update, for attackers.
@@ -81,6 +82,7 @@ class ToyWorker:
 
     target: NDArray[np.float64]
     jobs: list[str] = field(default_factory=list)
+    adjustments: set[tuple[str, int]] = field(default_factory=set)
     pause_s: float = 0.0
     failing: dict[type, list[Exception]] = field(default_factory=dict)
     twist: float = 1.0
@@ -98,6 +100,10 @@ class ToyWorker:
         self.jobs.append(type(job).__name__)
         if self.failing.get(type(job)):
             raise self.failing[type(job)].pop(0)
+        if isinstance(job, TrainJob):
+            self.adjustments.add(("TrainJob", job.terms.adjustment_percent))
+        if isinstance(job, ScoreJob | EvaluateJob):
+            self.adjustments.add((type(job).__name__, job.panel.adjustment_percent))
         on_progress(Progress(stage=Stage.READING))
         if isinstance(job, TrainJob):
             await asyncio.sleep(self.pause_s)

@@ -174,6 +174,8 @@ def test_terms_become_settings() -> None:
     assert settings_of_plain.objective == FedAvg()
     near = training_of(replace(TERMS, prox_nano=10_000_000), round_number=0)
     assert near.objective == FedProx(0.01)
+    skewed = training_of(replace(TERMS, adjustment_percent=50), round_number=0)
+    assert (settings_of_plain.adjustment, skewed.adjustment) == (0.0, 0.5)
 
 
 def test_each_round_keeps_its_part_of_the_rate() -> None:

@@ -12,9 +12,10 @@ Dirichlet 0.3 two of eight updates passed by a alone, and accuracy was 0.05 belo
 0.03 to 0.08 above (twitter_airline, `benchmarks.federated`). n m is, to first order, what the whole
 update is worth beside the others, and half of it what a measures.
 
-L is the mean over this validator's examples. The guard looks at the same L as the scores: by
-another one it would refuse what they chose. Changes of loss are positive where the model gets
-worse, gains where it gets better. All numbers leave in quanta of 100 micro-nats.
+L is the mean over this validator's examples with the weights of `terms.evened`, which go with what
+trainers lower; L_c is a plain mean. The guard looks at the same L as the scores: by another one it
+would refuse what they chose. Changes of loss are positive where the model gets worse, gains where
+it gets better. All numbers leave in quanta of 100 micro-nats.
 
 With probes every gain above is the least of those on the examples and on each set of probes: what
 helps on plain texts and opens a back door is worth what it does where the trigger stands.
@@ -42,6 +43,7 @@ from fl.training.scoring.terms import (
     Losses,
     ScoringTerms,
     bounded,
+    evened,
     penalised,
     quantum,
     standard_error,
@@ -58,11 +60,13 @@ class Panel:
         examples: held out, never trained on; losses and classes are of these alone.
         probes: sets of texts with a trigger, labelled with their true classes.
         classes: how many; 0 for a language model.
+        adjustment: tau of the logit adjustment with which trainers train.
     """
 
     examples: Sequence[Encoded]
     probes: Sequence[Sequence[Encoded]] = field(default=())
     classes: int = 0
+    adjustment: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +132,7 @@ class Scorer:
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._panel = panel
+        self._weights = [_weights(part, panel) for part in (panel.examples, *panel.probes)]
         self._size = layout.size
         tests = len(Removals.of(updates, seed=0).groups)
         if not panel.examples:
@@ -197,14 +202,15 @@ class Scorer:
 
     def compare(self, before: Losses, after: Losses) -> Changes:
         """Return how each measure changes between two states that were measured."""
-        own, *probes = self._parts(after - before)
+        rises = self._parts(after - before)
+        own, means = rises[0], self._means(rises)
         labels = np.array([example.labels[0] for example in self._panel.examples])
         return Changes(
-            loss=_mean_quantum(own),
+            loss=quantum(means[0]),
             classes=tuple(
                 _mean_quantum(own[labels == label]) for label in range(self._panel.classes)
             ),
-            probes=tuple(_mean_quantum(probe) for probe in probes),
+            probes=tuple(map(quantum, means[1:])),
         )
 
     def _parts(self, values: Losses) -> list[Losses]:
@@ -214,7 +220,13 @@ class Scorer:
 
     def _gain(self, before: Losses, after: Losses) -> float:
         """Return by how much the loss falls, where it falls least."""
-        return min(float(part.mean()) for part in self._parts(before - after) if len(part))
+        parts = self._parts(before - after)
+        means = zip(parts, self._means(parts), strict=True)
+        return min(mean for part, mean in means if len(part))
+
+    def _means(self, parts: Sequence[Losses]) -> list[float]:
+        pairs = zip(parts, self._weights, strict=True)
+        return [float(part @ weights) for part, weights in pairs]
 
     def _vote(
         self,
@@ -251,6 +263,12 @@ class Scorer:
 def halfway(current: Int32s, update: Int32s, *, limit: int) -> Int32s:
     """Return W + clip(u) / 2: half a step shows the direction better than a whole one."""
     return apply(current, scale(clip(update, limit=limit), factor=ONE // 2))
+
+
+def _weights(examples: Sequence[Encoded], panel: Panel) -> Losses:
+    """Return the weight of each example in a score."""
+    labels = [example.labels[0] if panel.classes else 0 for example in examples]
+    return evened(np.array(labels, dtype=np.int64), tau=panel.adjustment)
 
 
 def _mean_quantum(rises: Losses) -> int:

@@ -42,6 +42,17 @@ def bounded(losses: NDArray[np.float32]) -> Losses:
     return np.clip(wide, -LOSS_MAX, LOSS_MAX)
 
 
+def evened(labels: NDArray[np.int64], *, tau: float) -> NDArray[np.float64]:
+    """Return weights of examples, which sum to one: a class of n examples counts as n^(1 - tau).
+
+    Those who train with the logit adjustment of `fl.training.class_shares` lower this mean and no
+    other: by a plain one, they would score below nothing where one class is most of the examples.
+    """
+    weights = np.bincount(labels)[labels] ** -float(tau)
+    even: NDArray[np.float64] = weights / weights.sum()
+    return even
+
+
 def quantum(nats: float) -> int:
     """Return the nearest number of quanta, ties to even, held within int32."""
     return max(SCORE_MIN, min(SCORE_MAX, round(nats * QUANTA_PER_NAT)))

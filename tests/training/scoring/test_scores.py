@@ -15,7 +15,7 @@ from fl.training.models import LoadedModel
 from fl.training.scoring.errors import ScoringError
 from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import Panel, Scorer, halfway
-from fl.training.scoring.terms import ScoringTerms
+from fl.training.scoring.terms import ScoringTerms, evened
 from tests.training.scoring.scenes import LABELS, adapt, random_examples, swapped_losses
 
 Int32s = NDArray[np.int32]
@@ -97,6 +97,27 @@ def test_with_probes_an_update_is_worth_what_it_gains_where_it_gains_least(
         assert abs(score.quality - max(alone[index], 2 * (together - without[index]))) < 3.1
     plain = (losses[0][0] - losses[0][1:5]) * 10_000
     assert (plain - alone).max() > 10, "a probe decides about one of them"
+
+
+@pytest.mark.parametrize("tau", [0.5, 1.0])
+def test_rare_classes_weigh_more_in_scores_and_in_the_loss_that_the_guard_looks_at(
+    adapter: Adapter, examples: list[Encoded], tau: float
+) -> None:
+    common = [one for one in examples if one.labels == [0]]
+    uneven = [*common * 4, *(one for one in examples if one.labels != [0])]
+    (update,) = random_updates(adapter, count=1)
+    current = adapter.read_fixed(adapter.trainable_layout(0))
+    judge = scorer(adapter, Panel(examples=uneven, classes=LABELS, adjustment=tau))
+    aggregate = by_rule([update], limit=LIMIT, rule=Rule.MEAN)
+    (score,) = judge.score(current, [update], terms=TERMS, aggregate=aggregate)
+    half = apply(current, scale(clip(update, limit=LIMIT), factor=ONE // 2))
+    layout = adapter.trainable_layout(0)
+    before, after = swapped_losses(adapter, [current, half], uneven, layout).astype(np.float64)
+    weights = evened(np.array([one.labels[0] for one in uneven]), tau=tau)
+    assert abs(score.alone - (before - after) @ weights * 10_000) < 1.6
+    assert abs(score.changes.loss - (after - before) @ weights * 10_000) < 0.6
+    plain = (before - after).mean() * 10_000
+    assert abs(score.alone - plain) > 5, "the weights decide something"
 
 
 def test_zero_update_scores_exactly_zero_alone(adapter: Adapter, examples: list[Encoded]) -> None:
