@@ -54,6 +54,7 @@ def _lineage(pulled: PulledModel) -> Lineage:
         seed=document.adapter.seed.hex(),
         chain=pulled.chain,
         task=str(pulled.task),
+        adjustment_percent=document.local.adjustment_percent if document.label_names else 0,
         steps=tuple(
             LineageStep(
                 round=one.round,

@@ -97,6 +97,7 @@ def _export(order: Order, run: Run, steps: tuple[LineageStep, ...]) -> dict[str,
         layout=run.adapter.tensor_layout().digest.hex(),
         seed=f"{order.seed:02x}" if order.seed > 15 else f"0{order.seed:x}",
         task=Path(order.settings.data).name,
+        adjustment_percent=round(100 * order.settings.adjustment) if run.field.labels else 0,
         steps=steps,
     )
     if order.export:

@@ -22,7 +22,10 @@ Results = Mapping[Cell, Found]
 
 
 def clean(seed: int) -> Cell:
-    """Return the cell of FedAvg in floats that nobody attacks: the peer of all others."""
+    """Return the cell of FedAvg in floats that nobody attacks: the peer of all others.
+
+    Its clients train as all do, with the adjustment: what that gains is no merit of a defence.
+    """
     return Cell(attack="none", rule=FEDAVG, percent=0, seed=seed)
 
 

@@ -103,7 +103,7 @@ class Rises(msgspec.Struct, frozen=True, array_like=True, kw_only=True, forbid_u
     """How much worse a model is than the present one, in 100 micro-nats.
 
     Args:
-        loss: on all examples.
+        loss: on all examples, classes weighed as in scores.
         classes: on those of each class; empty for a language model.
         probes: on each set of probes.
     """

@@ -59,6 +59,7 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         tokenizer: digest of its tokenizer.
         layout: id of the layout of the adapter.
         seed: in hexadecimal; it gives the first version.
+        adjustment_percent: tau of the logit adjustment that trainers used, in hundredths.
     """
 
     title: Line
@@ -69,6 +70,7 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     seed: Hex
     chain: Line = ""
     task: Line = ""
+    adjustment_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     steps: Annotated[tuple[LineageStep, ...], msgspec.Meta(max_length=STEPS_MAX)] = ()
 
 
@@ -152,8 +154,17 @@ def _origin(lineage: Lineage) -> list[list[str]]:
         ["seed", lineage.seed],
         ["chain", lineage.chain],
         ["task", lineage.task],
+        ["answers as if", _prior(lineage)],
     ]
     return [row for row in rows if row[1]]
+
+
+def _prior(lineage: Lineage) -> str:
+    """Return how frequent a classifier takes its classes to be; empty: as they are."""
+    kept = 100 - lineage.adjustment_percent
+    return (
+        "" if kept == 100 else f"classes were as frequent as their shares to the power 0.{kept:02}"
+    )
 
 
 def _rounds(lineage: Lineage) -> list[list[str]]:

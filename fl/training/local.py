@@ -29,7 +29,7 @@ from fl.training.flat import FlatParameters
 from fl.training.low_rank import lean_layers
 from fl.training.settings import LocalTraining, Steps
 from fl.training.step import Stepper
-from fl.training.stream import Examples, training_batches
+from fl.training.stream import Examples, check_examples, training_batches
 
 if TYPE_CHECKING:
     from fl.training.examples.example import LabelledText
@@ -71,7 +71,8 @@ class LocalResult:
     Attributes:
         delta: how far each trained number moved, in units of 2**-24; (layout.size,) int32.
         layout: of what the round trains.
-        loss_before: mean loss of the first batch before the run.
+        loss_before: mean loss of the first batch before the run, as it is trained on: with the
+            adjustment, so that trainers of other shares have other ones.
         loss_after: of the same batch after it.
         tokens: seen, padding left out.
         samples: rows seen.
@@ -110,6 +111,7 @@ def train_local(
     """
     training.check()
     _check_length(adapter, training)
+    check_examples(examples, adapter.loaded)
     layout = adapter.trainable_layout(round_number)
     batches = training_batches(examples, adapter.loaded, training)
     before = adapter.read(layout)

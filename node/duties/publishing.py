@@ -80,7 +80,7 @@ class Guard:
     """By how much a new model may be worse, in 100 micro-nats, as the median validator measures.
 
     Args:
-        loss: on all examples.
+        loss: on all examples, classes weighed as in scores.
         each_class: on those of each class; watched as far as the chain has room for measures.
         each_probe: on each set of probes.
         probes: how many sets each validator must have.

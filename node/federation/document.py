@@ -28,7 +28,7 @@ from fl.rules.update.layout import LAYOUT_SIZE_BYTES_MAX, TensorLayout, check_la
 from primitives.codec import Codec
 from primitives.errors import HanseError
 
-DOCUMENT_VERSION: Final = 1
+DOCUMENT_VERSION: Final = 2
 TITLE_LETTERS_MAX: Final = 96
 TEXT_LETTERS_MAX: Final = 8_192
 DOCUMENT_SIZE_BYTES_MAX: Final = 3 * LAYOUT_SIZE_BYTES_MAX + LABELS_MAX * 1_040 + (1 << 17)

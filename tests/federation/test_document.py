@@ -29,6 +29,22 @@ def test_a_document_is_read_as_it_was_written() -> None:
     assert read_document(write_document(DOCUMENT)) == DOCUMENT
 
 
+def test_bytes_of_a_version_stay_what_they_are() -> None:
+    """Documents lie on chains: whoever changes what one holds gives the form a new version."""
+    assert (DOCUMENT.version, sha256(write_document(DOCUMENT)).hex()[:16]) == (
+        2,
+        "a2b861640ecf2869",
+    )
+
+
+def test_document_of_an_older_version_is_refused_by_its_version() -> None:
+    raw = bytearray(write_document(DOCUMENT))
+    # An array of up to 65,535 elements, and the version first.
+    raw[3] = 1
+    with pytest.raises(MalformedBytesError, match=r"`int` >= 2 - at `\$\[0\]`"):
+        read_document(bytes(raw))
+
+
 def test_rounds_train_the_layouts_in_turn() -> None:
     assert [DOCUMENT.layout_of(number) for number in (0, 1, 2)] == [EVEN, ODD, EVEN]
     assert DOCUMENT.sharing is LoraLayout.ALT
@@ -78,7 +94,7 @@ def test_a_document_that_contradicts_itself_is_refused(
         {"title": ""},
         {"title": "t" * 97},
         {"description": "d" * 8_193},
-        {"version": 2},
+        {"version": 3},
         {"byzantine_percent": 101},
         {"start": b"short"},
         {"penalty": -1},

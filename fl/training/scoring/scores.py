@@ -74,7 +74,7 @@ class Changes:
     """How much worse a model is than the present one, in quanta; the measures of a guard report.
 
     Attributes:
-        loss: on all examples.
+        loss: on all examples, with the weights of scores.
         classes: on those of each class; 0 where there are none.
         probes: on each set.
     """
@@ -133,6 +133,8 @@ class Scorer:
     ) -> None:
         self._panel = panel
         self._weights = [_weights(part, panel) for part in (panel.examples, *panel.probes)]
+        # What a mean would take for these is their weighted mean.
+        self._scales = self._weights[0] * len(panel.examples)
         self._size = layout.size
         tests = len(Removals.of(updates, seed=0).groups)
         if not panel.examples:
@@ -247,7 +249,7 @@ class Scorer:
             alone=alone,
             left_out=quantum(left_out),
             quality=max(alone, beside) if factor else alone,
-            error=standard_error(self._parts(before - after)[0]),
+            error=standard_error(self._parts(before - after)[0] * self._scales),
             changes=self.compare(before, after),
         )
 

@@ -17,6 +17,9 @@ LOSS_MAX: Final = 100_000.0
 
 REPLICATES: Final = 8
 
+FEW: Final = 4
+"""Examples of a class that are needed to hear it in full."""
+
 Losses = NDArray[np.float64]
 
 
@@ -47,8 +50,11 @@ def evened(labels: NDArray[np.int64], *, tau: float) -> NDArray[np.float64]:
 
     Those who train with the logit adjustment of `fl.training.class_shares` lower this mean and no
     other: by a plain one, they would score below nothing where one class is most of the examples.
+    An example of a class with fewer than `FEW` counts as if there were so many, or a single text
+    would be a quarter of a vote.
     """
-    weights = np.bincount(labels)[labels] ** -float(tau)
+    counts = np.maximum(np.bincount(labels)[labels], FEW)
+    weights = counts ** -float(tau)
     even: NDArray[np.float64] = weights / weights.sum()
     return even
 
