@@ -73,6 +73,11 @@ class _Job:
     running: asyncio.Task[None]
     progress: Progress | None = None
 
+    def cancel(self) -> None:
+        """Break it off, once: a worker that is asked to stop has its patience, see `give_up`."""
+        if not self.running.cancelling():
+            self.running.cancel()
+
 
 @dataclass(slots=True)
 class _Followed:
@@ -217,6 +222,7 @@ class Steward:
     async def _read(self, group: asyncio.TaskGroup) -> None:
         followed = self._observer.open_tasks(chosen=self._chosen())
         self._must_read = self._must_read or not self._observer.has_seen_all
+        self._break_off(frozenset(followed))
         await self._leave(frozenset(followed))
         for task in followed:
             state = self._tasks.setdefault(task, _Followed())
@@ -234,6 +240,12 @@ class Steward:
         if reached != followed.cleared and await self._try(Step.CLEAR_UP, task, followed, clear):
             followed.cleared = reached
 
+    def _break_off(self, followed: frozenset[int]) -> None:
+        """Stop the work for tasks that are not followed any more; others wait for the worker."""
+        for key, job in self._jobs.items():
+            if key[0] not in followed and key[3] not in TRANSACTIONS:
+                job.cancel()
+
     async def _leave(self, followed: frozenset[int]) -> None:
         """Forget tasks, those of earlier runs as well, and let go of what closed ones needed."""
         if self._left is None:
@@ -242,14 +254,18 @@ class Steward:
             self._left[task] = self._tasks.pop(task)
             self._own.notebook.close(task)
         for task, left in list(self._left.items()):
-            let_go = partial(self._let_go, task)
-            if task in followed or await self._try(Step.CLEAR_UP, task, left, let_go):
+            if task in followed or await self._is_let_go(task, left):
                 del self._left[task]
 
-    async def _let_go(self, task: int) -> None:
+    async def _is_let_go(self, task: int, left: _Followed) -> bool:
+        """Let go of what a task needed, once it is closed; tell whether that is done."""
         rounds = self._observer.rounds_of_closed(task)
-        if rounds is not None:
-            await self._clearing.clear(task, Reached(round=rounds, version=0, is_closed=True))
+        if rounds is None:
+            return False
+        reached = Reached(round=rounds, version=0, is_closed=True)
+        return await self._try(
+            Step.CLEAR_UP, task, left, partial(self._clearing.clear, task, reached)
+        )
 
     async def _try(
         self, step: Step, task: int, followed: _Followed, chore: Callable[[], Awaitable[None]]
@@ -303,8 +319,8 @@ class Steward:
     # Planning.
 
     def _plan(self, task: int, followed: _Followed, scene: Scene, group: asyncio.TaskGroup) -> None:
-        now_ms, running = self._now_ms(), scene.round
-        number, rung = (0, 0) if running is None else (running.number, running.rung)
+        now_ms = self._now_ms()
+        number, _, rung = _place_of(scene)
         belongings = self._stock.taken(
             scene,
             given_up=followed.setbacks.given_up(round_number=number, rung=rung),
@@ -317,7 +333,7 @@ class Steward:
         for key, job in self._jobs.items():
             is_moot = key[0] == task and key not in due and job.place != _place_of(scene)
             if is_moot and key[3] not in TRANSACTIONS:
-                job.running.cancel()
+                job.cancel()
         for key, duty in due.items():
             if key not in self._jobs and self._is_rested(followed, duty):
                 self._start(duty, scene, followed, group)
@@ -338,10 +354,18 @@ class Steward:
         running = group.create_task(
             self._carry_out(duty, scene, followed), name=f"duty {duty.step.value}"
         )
-        self._jobs[duty.key] = self._job(duty, running, place=_place_of(scene))
+        self._enter(duty, running, place=_place_of(scene))
 
-    def _job(self, duty: Duty, running: asyncio.Task[None], *, place: Place) -> _Job:
-        return _Job(duty, place, self._now_ms(), self._clock.monotonic_ms(), running)
+    def _enter(self, duty: Duty, running: asyncio.Task[None], *, place: Place) -> None:
+        """Keep a job until its task is over, which may be before its first step."""
+        now_ms, began_ms = self._now_ms(), self._clock.monotonic_ms()
+        self._jobs[duty.key] = _Job(duty, place, now_ms, began_ms, running)
+        running.add_done_callback(lambda _: self._forget(duty))
+
+    def _forget(self, duty: Duty) -> None:
+        del self._jobs[duty.key]
+        self._must_read = True
+        self._stir.set()
 
     async def _carry_out(self, duty: Duty, scene: Scene, followed: _Followed) -> None:
         outcome = "overtaken"
@@ -356,12 +380,10 @@ class Steward:
             outcome = getattr(error, "code", "system")
             self._fail(duty, followed, error)
         finally:
-            job = self._jobs.pop(duty.key)
+            job = self._jobs[duty.key]
             took_ms = self._clock.monotonic_ms() - job.began_ms
             self._times.did(duty, began_ms=job.since_ms, took_ms=took_ms, outcome=outcome)
             _log.info("duty ended", **_named(duty), outcome=outcome, took_ms=took_ms)
-            self._must_read = True
-            self._stir.set()
 
     def _report(self, duty: Duty, progress: Progress) -> None:
         job = self._jobs.get(duty.key)
@@ -388,17 +410,13 @@ class Steward:
         is_wanted = duty.step not in followed.setbacks.given_up(round_number=0, rung=0)
         if is_wanted and duty.key not in self._jobs and self._is_rested(followed, duty):
             running = group.create_task(self._read_document(duty, followed), name="duty document")
-            self._jobs[duty.key] = self._job(duty, running, place=_NOWHERE)
+            self._enter(duty, running, place=_NOWHERE)
 
     async def _read_document(self, duty: Duty, followed: _Followed) -> None:
         try:
             await self._observer.obtain(duty.task)
         except (HanseError, OSError) as error:
             self._fail(duty, followed, error)
-        finally:
-            del self._jobs[duty.key]
-            self._must_read = True
-            self._stir.set()
 
     def _task_status(self, scene: Scene, followed: _Followed) -> TaskStatus:
         running = scene.round

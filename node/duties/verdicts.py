@@ -4,9 +4,11 @@ import enum
 from typing import Final
 
 from fl.jobs.errors import FailureCode, JobFailedError
+from fl.rules.errors import Rule
 from node.duties.errors import (
     HistoryDivergedError,
     LostResultError,
+    TransactionFailedError,
     UnfitReportError,
     WrongStartError,
 )
@@ -45,6 +47,21 @@ _FOR_THE_TASK: Final = frozenset(
 
 _DAMAGED: Final = frozenset({"blob_file"})
 
+_FOR_THE_ROUND: Final = tuple(
+    rule.value
+    for rule in (
+        Rule.FULL,
+        Rule.NOT_REGISTERED,
+        Rule.QUARANTINED,
+        Rule.ALREADY,
+        Rule.NOT_SEATED,
+        Rule.WRONG_OPENING,
+        Rule.BAD_SCORECARD,
+        Rule.BAD_REPORT,
+    )
+)
+"""What the contract would say to the same call again, for another fee."""
+
 _BY_REASON: Final = {
     FailureCode.NO_TORCH: Verdict.TASK,
     FailureCode.NO_DEVICE: Verdict.TASK,
@@ -57,18 +74,24 @@ _BY_REASON: Final = {
 def judge(error: HanseError | OSError) -> Verdict:
     """Return what follows from an error."""
     match error:
-        case JobFailedError(reason=FailureCode.BAD_INPUT, cause=cause):
-            if cause in _DAMAGED:
-                return Verdict.AGAIN
-            return Verdict.TASK if cause in _FOR_THE_TASK else Verdict.ROUND
-        case JobFailedError(reason=reason):
-            return _BY_REASON.get(reason, Verdict.AGAIN)
+        case JobFailedError():
+            return _judge_job(error)
         case UnfitReportError() | HistoryDivergedError() | WrongStartError():
             return Verdict.TASK
         case LostResultError():
             return Verdict.ROUND
+        case TransactionFailedError(receipt=receipt) if receipt.trap.endswith(_FOR_THE_ROUND):
+            return Verdict.ROUND
         case _:
             return Verdict.AGAIN
+
+
+def _judge_job(error: JobFailedError) -> Verdict:
+    if error.reason is not FailureCode.BAD_INPUT:
+        return _BY_REASON.get(error.reason, Verdict.AGAIN)
+    if error.cause in _DAMAGED:
+        return Verdict.AGAIN
+    return Verdict.TASK if error.cause in _FOR_THE_TASK else Verdict.ROUND
 
 
 def rest_ms(failures: int) -> int:

@@ -33,7 +33,7 @@ from node.duties.room import Circle, StoreRoom
 from node.duties.salts import Salts
 from node.duties.scene import Learning
 from node.duties.situation import Role
-from node.duties.steward import Steward
+from node.duties.steward import Steward, Wishes
 from node.duties.wallet import Fees, Wallet
 from node.execution.local_chain import key_named
 from node.federation import calls
@@ -225,7 +225,12 @@ class Hamlet:
         return villager
 
     def steward(
-        self, equipment: Equipment, roles: frozenset[Role], tuning: Tuning | None = None
+        self,
+        equipment: Equipment,
+        roles: frozenset[Role],
+        tuning: Tuning | None = None,
+        *,
+        wishes: Wishes = Wishes(),  # noqa: B008 - frozen
     ) -> Steward:
         chain = self.square.chain
         return Steward(
@@ -234,6 +239,7 @@ class Hamlet:
             chain=chain,
             committee=lambda: tuple(member.operator for member in chain.members()),
             clock=MachineClock(),
+            wishes=wishes,
         )
 
     def start(self, villager: Villager) -> None:

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from fl.jobs.errors import FailureCode, JobFailedError
 from fl.jobs.progress import Progress, Stage
 from fl.jobs.results import BlobFacts, Rises, Vote
+from fl.rules.errors import Rule
 from fl.rules.limits import SCORE_MAX, SCORE_MIN
 from fl.rules.scorecard import (
     MALFORMED,
@@ -178,6 +179,17 @@ def failed(reason: FailureCode, cause: str = "") -> JobFailedError:
     return JobFailedError(reason, "why", cause=cause)
 
 
+def refused(rule: Rule) -> TransactionFailedError:
+    return TransactionFailedError(
+        Receipt(
+            transaction_id=Digest(bytes(32)),
+            status=ReceiptStatus.FAILED,
+            code="vm-trap-abort",
+            trap=rule.value,
+        )
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [
@@ -192,6 +204,10 @@ def failed(reason: FailureCode, cause: str = "") -> JobFailedError:
         (UnfitReportError(measured=1, wanted=2), Verdict.TASK),
         (HistoryDivergedError(version=1, expected=b"a", actual=b"b"), Verdict.TASK),
         (LostResultError("gone"), Verdict.ROUND),
+        (refused(Rule.FULL), Verdict.ROUND),
+        (refused(Rule.QUARANTINED), Verdict.ROUND),
+        (refused(Rule.PHASE_OVER), Verdict.AGAIN),
+        (refused(Rule.BAD_HOLDINGS), Verdict.AGAIN),
         (UpdateUnavailableError("nobody"), Verdict.AGAIN),
         (OSError("disk"), Verdict.AGAIN),
     ],
