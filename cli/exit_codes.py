@@ -15,6 +15,7 @@ class ExitCode(enum.IntEnum):
     NOT_FOUND = 3
     REFUSED = 4
     NO_CONNECTION = 5
+    INTERRUPTED = 130
 
 
 MEANINGS = {
@@ -24,6 +25,7 @@ MEANINGS = {
     ExitCode.NOT_FOUND: "what was asked for is not there",
     ExitCode.REFUSED: "refused by the chain, with the code of its rule",
     ExitCode.NO_CONNECTION: "no connection to the node",
+    ExitCode.INTERRUPTED: "interrupted, as by Ctrl-C",
 }
 
 

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Publish, look at, fetch and verify models.")
 
 VERSIONS_MAX: Final = 1_000
+"""That are asked for at once, each with a request: the newest."""
+
 _ONE: Final = 1 << 16
 
 Task: TypeAlias = Annotated[int, typer.Argument(min=0, help="The number of the task.")]
 Version: TypeAlias = Annotated[
     int | None, typer.Argument(min=0, help="0 is the model it began with. Default: the newest.")
+]
+Made: TypeAlias = Annotated[
+    int | None, typer.Argument(min=1, help="That a round made, from 1. Default: the newest.")
 ]
 
 
@@ -32,7 +37,8 @@ def group() -> None:
 @online
 def list_versions(line: Online, *, task: Task) -> None:
     """List the versions of a task's model, newest last."""
-    models = line.ask(lambda client: versions(client, task))
+    models = line.ask(lambda client: versions(client, task, until=None))
+    _tell_left_out(models)
     if line.as_json:
         print_json(models)
         return
@@ -46,7 +52,7 @@ def list_versions(line: Online, *, task: Task) -> None:
 
 @app.command()
 @online
-def show(line: Online, *, task: Task, version: Version = None) -> None:
+def show(line: Online, *, task: Task, version: Made = None) -> None:
     """Show one version: what made it, and whose updates went in with which weight."""
     found = line.ask(lambda client: version_of(client, task, version))
     if line.as_json:
@@ -77,16 +83,16 @@ def show(line: Online, *, task: Task, version: Version = None) -> None:
 
 @app.command()
 @online
-def lineage(line: Online, *, task: Task, version: Version = None) -> None:
+def lineage(line: Online, *, task: Task, version: Made = None) -> None:
     """Print the way from the first model to a version, round by round."""
-    models = line.ask(lambda client: versions(client, task))
-    wanted = models if version is None else models[:version]
+    wanted = line.ask(lambda client: versions(client, task, until=version))
+    _tell_left_out(wanted)
     if line.as_json:
         print_json(wanted)
         return
     for place, one in enumerate(wanted):
         if place == 0:
-            typer.echo(f"version 0  {one.parent}")
+            typer.echo(f"version {one.version - 1}  {one.parent}")
         typer.echo(f"version {one.version}  {one.model}  round {one.round}")
         for who, weight in zip(one.contributors, one.weights, strict=True):
             typer.echo(f"    {100 * int(weight) / _ONE:5.1f} %  {who}")
@@ -94,10 +100,24 @@ def lineage(line: Online, *, task: Task, version: Version = None) -> None:
         typer.echo("no version yet: the model is as the task began")
 
 
-async def versions(client: "NodeClient", task: int) -> "list[Model]":
-    """Return all versions of a task's model from 1 on."""
-    newest = min((await client.task(task)).version, VERSIONS_MAX)
-    return [await client.model(task, version) for version in range(1, newest + 1)]
+async def versions(client: "NodeClient", task: int, *, until: int | None) -> "list[Model]":
+    """Return the versions of a task's model up to one, the newest for None; at most so many.
+
+    Raises:
+        NotThereError: that one was never made.
+    """
+    if until is None:
+        until = (await client.task(task)).version
+    if until == 0:
+        return []
+    last = await version_of(client, task, until)
+    first = max(1, until - VERSIONS_MAX + 1)
+    return [*[await client.model(task, version) for version in range(first, until)], last]
+
+
+def _tell_left_out(models: "list[Model]") -> None:
+    if models and models[0].version > 1:
+        typer.echo(f"the first {models[0].version - 1} versions are left out", err=True)
 
 
 async def version_of(client: "NodeClient", task: int, version: int | None) -> "Model":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from cli.home import config_of
-from cli.model import Task, Version, version_of, versions
+from cli.model import Task, Version, versions
 from cli.online import Online, online
 from cli.printing import print_json, print_record, print_table
 
@@ -71,7 +71,7 @@ def pull(
     facts = {
         "folder": str(out),
         "task": task,
-        "version": len(pulled.history),
+        "version": pulled.history[-1].version if pulled.history else 0,
         "base_model": pulled.document.source,
     }
     print_json(facts) if line.as_json else print_record(facts)
@@ -110,9 +110,7 @@ def _pulled(line: Online, task: int, version: int | None, folder: Path) -> Pulle
     async def main(client: "NodeClient") -> "tuple[str, str, list[Model]]":
         found = await client.task(task)
         wanted = found.version if version is None else version
-        if wanted:
-            await version_of(client, task, wanted)
-        history = (await versions(client, task))[:wanted]
+        history = await versions(client, task, until=wanted)
         with suppress(NodeAnswerError):
             # A node that joined late may lack it; if nobody has it, `fetch` says so.
             await client.model_blobs(task, wanted)

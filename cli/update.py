@@ -7,8 +7,10 @@ import typer
 
 from cli.online import Signing, YesOption, signing
 from cli.printing import print_json, print_record
+from cli.task import read_document_of
 
 if TYPE_CHECKING:
+    from node.federation.document import TaskDocument
     from primitives.ids import Digest
 
 app = typer.Typer(no_args_is_help=True, help="Hand in an update by hand.")
@@ -47,9 +49,9 @@ def submit(
 
     if line.no_wait:
         raise typer.BadParameter("--no-wait: an update that is not revealed loses its bond")
-    content = _content(file)
-    root = _root(content)
     found = line.ask(lambda client: client.task(task))
+    content = _content(file, read_document_of(line, found.terms.document))
+    root = _root(content)
     _check_node(line)
     opened = line.opened()
     hand_in = HandIn(
@@ -87,13 +89,35 @@ def _check_node(line: Signing) -> None:
         )
 
 
-def _content(file: Path) -> bytes:
+def _content(file: Path, document: "TaskDocument") -> bytes:
+    """Return an update of the task: for what is none, validators would take the bond."""
+    from fl.rules.update.blob import decode, size_bytes_max
+    from fl.rules.update.errors import MalformedBlobError
+    from fl.rules.update.header import BlobKind, Expectation
     from primitives.errors import ConfigurationError
+    from primitives.ids import Digest
 
+    limit = max(map(size_bytes_max, document.layouts))
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(limit + 1)
     except OSError as error:
         raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+    errors = list[MalformedBlobError]()
+    for layout in document.layouts:
+        expected = Expectation(
+            kind=BlobKind.UPDATE,
+            base_model=Digest(document.pins.model),
+            tokenizer=Digest(document.pins.tokenizer),
+            layout=layout,
+        )
+        try:
+            decode(content, expected=expected)
+        except MalformedBlobError as error:
+            errors.append(error)
+        else:
+            return content
+    raise ConfigurationError(f"{file} is no update of this task: {errors[0]}") from errors[0]
 
 
 def _root(content: bytes) -> "Digest":

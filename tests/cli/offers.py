@@ -3,10 +3,15 @@
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from fl.jobs.subject import AdapterShape, ModelKind
+from fl.rules.update.blob import encode_update
+from fl.rules.update.header import BlobKind, Expectation
 from fl.rules.update.layout import TensorLayout
 from node.execution.local_chain import key_named
 from node.federation.document import TaskDocument, write_document
+from primitives.ids import Digest
 from tests.cli.live import Live, write_named_key
 from tests.worker.vectors import FACTOR_A, LAYOUT, MODEL_LAYOUT, PINS
 
@@ -26,6 +31,17 @@ TERMS: Final = (
     *("--escrow", "10", "--reward", "1", "--bond", "0.5", "--slots", "3"),
     *("--windows", "2"),
 )
+
+
+def update_blob(number: int) -> bytes:
+    """Return an update of such a task, another one for each number."""
+    expected = Expectation(
+        kind=BlobKind.UPDATE,
+        base_model=Digest(PINS.model),
+        tokenizer=Digest(PINS.tokenizer),
+        layout=LAYOUT,
+    )
+    return encode_update(np.full(LAYOUT.size, 1 + number, dtype=np.int32), expected=expected)
 
 
 def be_agent(live: Live) -> None:

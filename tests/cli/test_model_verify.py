@@ -174,7 +174,20 @@ def test_lineage_names_every_contributor(town: Town) -> None:
     assert len(town.live.json("model", "lineage", "0", "1")) == 1
 
 
+def test_beyond_the_most_that_is_asked_for_the_newest_versions_are_told(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = town.live.json("model", "diff", "0", "1", "2")
+    monkeypatch.setattr("cli.model.VERSIONS_MAX", 1)
+    for verb in ("list", "lineage"):
+        told = town.live.run("model", verb, "0", "--json")
+        assert [one["version"] for one in json.loads(told.stdout)] == [2]
+        assert "the first 1 versions are left out" in told.stderr
+    assert town.live.json("model", "diff", "0", "1") == changes != []
+
+
 def test_version_that_is_not_there_is_not_found(town: Town) -> None:
+    assert town.live.run("model", "lineage", "0", "9").exit_code == 3
     result = town.live.run("model", "show", "0", "9")
     assert result.exit_code == 3
     assert "task 0 has no version 9: there are 1 to 2" in result.stderr

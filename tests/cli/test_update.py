@@ -14,10 +14,10 @@ from node.blobs.sealing import open_envelope
 from node.execution.local_chain import key_named
 from tests.chain.founded import address_of
 from tests.cli.live import PASSWORD, Live
-from tests.cli.offers import SPONSOR, be_somebody, create, put_document
+from tests.cli.offers import SPONSOR, be_somebody, create, put_document, update_blob
 from tests.cli.shaky import Loss, shaky_way
 
-UPDATE = b"what somebody has learnt" * 100
+UPDATE, OTHER = update_blob(0), update_blob(1)
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +66,34 @@ def test_node_of_somebody_else_takes_no_update(live: Live, task: int, tmp_path: 
     assert "is not run with your key" in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"# Hanse", "is no update of this task"),
+        (UPDATE[:-1], "is no update of this task"),
+        (UPDATE + bytes(1 << 20), "size: expected at most"),
+    ],
+    ids=["something else", "cut off", "huge"],
+)
+def test_no_bond_is_put_down_for_what_is_no_update(
+    live: Live, task: int, tmp_path: Path, content: bytes, reason: str
+) -> None:
+    before = live.json("account", "balance", SPONSOR)
+    refused = _submit(live, task, content, tmp_path)
+    assert refused.exit_code == 1
+    assert reason in refused.stderr
+    assert live.json("account", "balance", SPONSOR) == before
+
+
+def test_update_that_is_not_there_is_named(live: Live, task: int, tmp_path: Path) -> None:
+    missing = live.run("update", "submit", str(task), str(tmp_path / "none"), key=SPONSOR)
+    assert missing.exit_code == 1
+    assert "cannot read" in missing.stderr
+
+
 def test_update_is_offered_in_its_round_only(live: Live, task: int, tmp_path: Path) -> None:
     file = tmp_path / "update"
-    file.write_bytes(b"another update")
+    file.write_bytes(OTHER)
     words = ("update", "submit", str(task), str(file), "--yes", "--timeout", "1")
     late = live.run(*words, key="validator-0")
     assert late.exit_code != 0
@@ -116,7 +141,7 @@ def test_update_that_was_committed_is_revealed_by_a_second_run(
     assert first.exit_code == 1
     assert "run the same command again" in first.stderr
     assert _revealed(live, offered) == [None]
-    other = _submit(live, offered, b"another update", tmp_path)
+    other = _submit(live, offered, OTHER, tmp_path)
     assert other.exit_code == 1
     assert "you committed to another update in round 0" in other.stderr
     _commit_as_dora(live, offered)
