@@ -11,6 +11,9 @@ import torch
 _CUBLAS_SETTING: Final = "CUBLAS_WORKSPACE_CONFIG"
 _CUBLAS_WORKSPACE: Final = ":4096:8"
 
+# Before anything is multiplied: torch asks for it once a process, and goes on with what it found.
+os.environ.setdefault(_CUBLAS_SETTING, _CUBLAS_WORKSPACE)
+
 
 @contextlib.contextmanager
 def repeatable(device: torch.device, *, seed: int) -> Iterator[None]:
@@ -19,8 +22,6 @@ def repeatable(device: torch.device, *, seed: int) -> Iterator[None]:
     Equal inputs give equal bytes on one kind of device with one number of threads. Between devices,
     sums are still added in other orders.
     """
-    if device.type == "cuda":
-        os.environ.setdefault(_CUBLAS_SETTING, _CUBLAS_WORKSPACE)
     was_strict = torch.are_deterministic_algorithms_enabled()
     # The module is an object that the stubs do not know.
     memory: Any = torch.utils.deterministic

@@ -113,11 +113,18 @@ def within_memory(
 
 
 def memory_for(device: torch.device) -> int:
-    """Return how much memory scoring may take at first: of an accelerator, half of what is free."""
+    """Return how much memory scoring may take at first: of an accelerator, half of what is free.
+
+    A power of two: how rows are cut follows from it, and with that the last digits of losses, so
+    losses that were kept are of use only while it stays.
+    """
     if device.type != "cuda":
         return MEMORY_SIZE_BYTES
     free_bytes, _ = torch.cuda.mem_get_info(device)
-    return max(MEMORY_SIZE_BYTES, free_bytes // 2)
+    # The allocator of torch keeps what it once had, and hands it out again.
+    idle_bytes = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    half_bytes = (free_bytes + idle_bytes) // 2
+    return max(MEMORY_SIZE_BYTES, 1 << max(0, half_bytes.bit_length() - 1))
 
 
 def _in_full(subject: AdaptedModel) -> AdaptedModel:

@@ -23,7 +23,7 @@ from fl.training.scoring.limits import MEMORY_SIZE_BYTES, Limits
 from fl.worker.blobs import read_vector, write_blob
 from fl.worker.desk import Desk
 from fl.worker.errors import WrongJobError
-from fl.worker.machine import MachineClock
+from fl.worker.machine import Machine, MachineClock
 from fl.worker.scoring import MEMORY_SIZE_BYTES_MIN, within_memory
 from fl.worker.workshop import Workshop
 from primitives.ids import Digest
@@ -90,6 +90,20 @@ def _score_job(place: Path, *updates: StoredBlob) -> ScoreJob:
     )
 
 
+def _evaluate_job(place: Path, prepared: PrepareResult, update: Int32s) -> EvaluateJob:
+    """Return a job about the first model with an update of round 0 added."""
+    expected = _expected(prepared, BlobKind.MODEL, prepared.layout)
+    model = read_vector(prepared.weights, expected=expected).copy()
+    spans, offset = expected.layout.spans, 0
+    for tensor in prepared.layouts[0].tensors:
+        model[spans[tensor.name]] += update[offset : offset + tensor.size]
+        offset += tensor.size
+    candidate = write_blob(encode_model(model, expected=expected), folder=place / "blobs")
+    return EvaluateJob(
+        subject=subject_of(place / "model"), candidate=candidate, panel=_panel(place)
+    )
+
+
 def test_honest_update_scores_above_none_and_its_opposite_below(
     place: Path, workshop: Workshop, prepared: PrepareResult, update: Int32s
 ) -> None:
@@ -108,20 +122,33 @@ def test_honest_update_scores_above_none_and_its_opposite_below(
 def test_guard_reports_the_candidate_against_the_present_model(
     place: Path, workshop: Workshop, prepared: PrepareResult, update: Int32s
 ) -> None:
-    expected = _expected(prepared, BlobKind.MODEL, prepared.layout)
-    model = read_vector(prepared.weights, expected=expected).copy()
-    spans, offset = expected.layout.spans, 0
-    for tensor in prepared.layouts[0].tensors:
-        model[spans[tensor.name]] += update[offset : offset + tensor.size]
-        offset += tensor.size
-    candidate = write_blob(encode_model(model, expected=expected), folder=place / "blobs")
-    job = EvaluateJob(subject=subject_of(place / "model"), candidate=candidate, panel=_panel(place))
+    job = _evaluate_job(place, prepared, update)
     result = workshop.perform(job, quiet_desk())
     assert isinstance(result, EvaluateResult)
     assert result.rises.loss < 0
     same = workshop.perform(replace(job, candidate=prepared.weights), quiet_desk())
     assert isinstance(same, EvaluateResult)
     assert {same.rises.loss, *same.rises.classes, *same.rises.probes} == {0}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_votes_and_reports_of_the_accelerator_are_those_of_the_cpu(
+    place: Path, prepared: PrepareResult, update: Int32s
+) -> None:
+    blobs = _store(place, prepared, update, -update)
+    scored, judged = _score_job(place, *blobs), _evaluate_job(place, prepared, update)
+    found = []
+    for device in ("cpu", "cuda"):
+        workshop = Workshop(Machine(device=device, threads=1))
+        result = workshop.perform(scored, quiet_desk())
+        report = workshop.perform(judged, quiet_desk())
+        assert isinstance(result, ScoreResult)
+        assert isinstance(report, EvaluateResult)
+        assert workshop.perform(judged, quiet_desk()) == report
+        assert workshop.perform(scored, quiet_desk()) == result
+        found.append([*(one.quality for one in result.votes), report.rises.loss])
+    assert found[1] == pytest.approx(found[0], abs=2)
 
 
 def test_update_of_another_round_is_named(

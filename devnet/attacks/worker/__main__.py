@@ -44,7 +44,12 @@ def main(arguments: Sequence[str], *, make_honest: Callable[[Machine], Craft] = 
     except ConfigurationError as error:
         sys.stderr.write(f"--lie: {error}\n")
         return EXIT_REFUSED
-    ring = Ring(options.ring, trainers=options.trainers)
+    ring = Ring(
+        options.ring,
+        trainers=options.trainers,
+        attackers=options.attackers,
+        number=options.number,
+    )
 
     def make(machine: Machine) -> Craft:
         workshop = AttackingWorkshop(
@@ -78,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ring", type=Path, default=None, help="the folder of the attackers")
     parser.add_argument("--spoils", type=Path, default=None, help="the blobs of the own node")
     parser.add_argument("--trainers", type=int, default=20, help="honest ones included")
+    parser.add_argument("--attackers", type=int, default=1, help="of these")
+    parser.add_argument("--number", type=int, default=0, help="among the attackers, from 0")
     return parser
 
 

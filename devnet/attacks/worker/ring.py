@@ -1,6 +1,5 @@
 """What attackers tell each other: a folder in which each puts what honest training gave it."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -16,17 +15,24 @@ class Ring:
     Args:
         folder: shared, or None.
         trainers: how many trainers, honest ones included, the attackers reckon with.
+        attackers: how many of them are attackers.
+        number: of this one among them, from 0.
     """
 
-    def __init__(self, folder: Path | None, *, trainers: int) -> None:
+    def __init__(
+        self, folder: Path | None, *, trainers: int, attackers: int = 1, number: int = 0
+    ) -> None:
         self._folder = folder
         self.trainers = trainers
-        self._name = f"{os.getpid()}.npy"
+        self.attackers = attackers
+        self.number = number
+        self._name = f"{number}.npy"
 
     def share(self, own: NDArray[np.float64], *, round_number: int) -> NDArray[np.float64]:
         """Return what the attackers have of this round so far, (attacker, coordinate).
 
-        The own is among them; who comes later sees more, and nobody waits.
+        The own is among them; who comes later sees more, and nobody waits. In the order in which
+        they came, so that the first is the same for all: what it has, all can share.
         """
         if self._folder is None:
             return own[None]
@@ -36,7 +42,7 @@ class Ring:
         with part.open("wb") as file:
             np.save(file, own)
         part.replace(folder / self._name)
-        places = sorted(folder.glob("*.npy"))[:RING_MAX]
+        places = sorted(folder.glob("*.npy"), key=_came_at)[:RING_MAX]
         return np.stack([np.load(place, allow_pickle=False) for place in places])
 
     def admit(self, root: str) -> None:
@@ -52,9 +58,6 @@ class Ring:
             return frozenset()
         return frozenset(place.name for place in (self._folder / "friends").iterdir())
 
-    def number(self, round_number: int) -> int:
-        """Return the own place among the attackers of a round."""
-        if self._folder is None:
-            return 0
-        places = sorted((self._folder / f"round-{round_number}").glob("*.npy"))
-        return [place.name for place in places].index(self._name)
+
+def _came_at(place: Path) -> tuple[int, str]:
+    return place.stat().st_mtime_ns, place.name

@@ -82,14 +82,14 @@ class AttackingWorkshop:
         ring = self._ring.share(own, round_number=job.round)
         seen = self._spoils.updates(expected)
         past = self._past.setdefault(layout.digest, deque(maxlen=GLOBAL_DELTAS_MAX))
-        index = self._ring.number(job.round)
+        index = self._ring.number
         scene = Scene(
             own=own,
             honest=np.stack(seen) if seen else ring,
             ring=ring,
             past=tuple(past),
             index=index,
-            attackers=len(ring),
+            attackers=max(self._ring.attackers, len(ring)),
             trainers=max(self._ring.trainers, len(ring)),
             dice=np.random.default_rng([job.terms.seed, job.round, index]),
         )

@@ -1,5 +1,6 @@
 """An attacking worker does honest jobs with a tiny classifier and sends something else."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from devnet.attacks.worker.workshop import AttackingWorkshop
 from fl.jobs.results import PrepareResult, TrainResult
 from fl.rules.update.header import BlobKind, Expectation
 from fl.rules.update.rows import Int32s
+from fl.training.fixed_point import FRACTION_BITS
 from fl.worker.blobs import read_vector
 from fl.worker.loop import EXIT_REFUSED
 from fl.worker.machine import Machine
@@ -105,20 +107,48 @@ def test_replayed_update_is_the_one_of_the_round_before(
 
 
 def test_attackers_of_one_ring_see_each_other(tmp_path: Path) -> None:
-    first, second = Ring(tmp_path, trainers=20), Ring(tmp_path, trainers=20)
-    # Two processes have two names; here the first one's is left behind.
-    seen = first.share(np.ones(3), round_number=1)
-    assert seen.shape == (1, 3)
-    only = next((tmp_path / "round-1").iterdir())
-    only.rename(only.with_name("1.npy"))
-    assert second.share(np.zeros(3), round_number=1).shape == (2, 3)
-    assert second.number(1) in {0, 1}
+    """In the order in which they came, whoever has which number."""
+    first, second = (Ring(tmp_path, trainers=20, attackers=2, number=n) for n in (1, 0))
+    ones, zeros = np.ones(3), np.zeros(3)
+    assert first.share(ones, round_number=1).tolist() == [[1, 1, 1]]
+    # Two files of one tick of the clock are in the order of their names.
+    os.utime(tmp_path / "round-1" / "1.npy", ns=(0, 0))
+    assert second.share(zeros, round_number=1).tolist() == [[1, 1, 1], [0, 0, 0]]
+
+
+def test_sybils_send_what_the_first_of_them_has(
+    place: Path, prepared: PrepareResult, tmp_path: Path
+) -> None:
+    ring = tmp_path / "ring"
+    first = Ring(ring, trainers=20, attackers=2, number=7)
+    layout = prepared.layouts[0]
+    first.share(np.full(layout.size, 0.5), round_number=0)
+    sent = _sent(place, prepared, _attacker("sybil", ring))
+    assert sent == pytest.approx(1 << (FRACTION_BITS - 1), rel=0.05)
+
+
+def test_noise_of_two_attackers_is_not_the_same(
+    place: Path, prepared: PrepareResult, tmp_path: Path
+) -> None:
+    sent = [
+        _sent(
+            place,
+            prepared,
+            AttackingWorkshop(
+                MACHINE,
+                attack=attack_named("noise"),
+                ring=Ring(tmp_path / f"ring-{number}", trainers=20, attackers=2, number=number),
+            ),
+        )
+        for number in (0, 1)
+    ]
+    assert not np.array_equal(sent[0], sent[1])
 
 
 def test_lone_attacker_knows_only_itself() -> None:
     ring = Ring(None, trainers=20)
     assert ring.share(np.ones(3), round_number=0).shape == (1, 3)
-    assert ring.number(0) == 0
+    assert ring.number == 0
 
 
 def test_labels_of_a_language_model_cannot_be_flipped(place: Path) -> None:
