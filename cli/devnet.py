@@ -362,10 +362,15 @@ def _drive(folder: Path, plan: "Plan", *, keep: bool, as_json: bool) -> None:
                 assert drive.network is not None, "a run has a network"
                 path = await report_on(drive.network, story)
                 is_done = True
-                return story, path
+            except BaseException:
+                if drive.network is not None and drive.partial is not None:
+                    path = await report_on(drive.network, drive.partial)
+                    typer.echo(f"report of the rounds until then: {path}", err=True)
+                raise
             finally:
                 if drive.network is not None and not (keep and is_done):
                     await drive.network.stop()
+            return story, path
 
         story, path = _interruptible(main())
     if as_json:

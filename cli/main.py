@@ -110,7 +110,7 @@ class RootGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command and turn what is expected to fail into an exit code."""
         try:
-            return super().invoke(ctx)
+            return self._invoked(ctx)
         except HanseError as error:
             if ctx.params["debug"]:
                 traceback.print_exc()
@@ -127,6 +127,18 @@ class RootGroup(TyperGroup):
             place = "" if error.filename is None else f"{error.filename}: "
             print_error(f"{place}{error.strerror or error}")
             raise typer.Exit(ExitCode.FAILED) from error
+
+    def _invoked(self, ctx: Any) -> Any:  # noqa: ANN401 - as Typer hands it on
+        """Run the command; of several tasks that fail as is expected, the first is told."""
+        try:
+            return super().invoke(ctx)
+        except ExceptionGroup as group:
+            if group.split((HanseError, OSError))[1] is not None:
+                raise
+            error: Exception = group
+            while isinstance(error, ExceptionGroup):
+                error = error.exceptions[0]
+            raise error from group
 
 
 def _is_text(word: str) -> bool:

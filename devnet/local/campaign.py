@@ -37,6 +37,7 @@ class Campaign:
         start_figures: of W_0.
         updates: of the running round, as it was last seen.
         phase: of the running round; empty between two.
+        notes: what could not be learnt.
     """
 
     network: LocalNetwork
@@ -45,11 +46,12 @@ class Campaign:
     on_round: Callable[[RoundStory], None] = lambda _: None
     rounds: list[RoundStory] = field(default_factory=list)
     start_figures: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     teller: Teller = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with nothing told."""
-        self.teller = Teller(self.network, self.watcher, self.task)
+        self.teller = Teller(self.network, self.task)
 
     async def run(self, count: int) -> None:
         """Return once so many rounds ended.
@@ -116,6 +118,9 @@ class Campaign:
             return await room.measure(await self._fetched(version) if version else "")
         except (ChildFailedError, NodeAnswerError, NodeUnreachableError) as error:
             _log.warning("a model was not measured", version=version, reason=str(error))
+            # Of a traceback, the last line says what is wrong.
+            reason = str(error).rpartition("\n")[2]
+            self.notes.append(f"W_{version} was not measured: {reason}")
             return {}
 
     async def _fetched(self, version: int) -> str:

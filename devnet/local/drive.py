@@ -1,13 +1,14 @@
 """One run from nothing to a report: found, start, offer, train, tell."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from devnet.local.campaign import Campaign
-from devnet.local.errors import NotReadyError
+from devnet.local.errors import NotReadyError, first_error
 from devnet.local.network import LocalNetwork
 from devnet.local.plan import Part, Plan, quorum_survives
 from devnet.local.report import write_report
@@ -18,6 +19,7 @@ from devnet.local.watching import Watcher
 from fl.jobs.results import PrepareResult
 from node.rpc.errors import NodeAnswerError, NodeUnreachableError
 from primitives.clock import Clock
+from primitives.errors import HanseError
 
 LOOK_S: Final = 0.5
 GONE_LOOKS: Final = 20
@@ -37,6 +39,9 @@ class Drive:
 
     Args:
         show: is given a view of the network twice a second.
+
+    Attributes:
+        partial: what happened until a run broke off, if a round was told by then.
     """
 
     folder: Path
@@ -45,6 +50,7 @@ class Drive:
     show: Show = _unseen
     network: LocalNetwork | None = None
     campaign: Campaign | None = None
+    partial: Story | None = None
     _headline: str = "founding"
     _first_step_ms: int | None = None
     _began_ms: int = 0
@@ -57,18 +63,22 @@ class Drive:
         Raises:
             DevnetError: it did not come up, or a round did not end.
         """
+        self._began_ms = self.clock.monotonic_ms()
         network = await LocalNetwork.create(self.folder, self.plan, clock=self.clock)
         self.network = network
         if not quorum_survives(self.plan):
             self._notes.append("liars hold a third of the stake or more: nothing is promised then")
         async with network.opened():
             self._headline = "starting the nodes"
-            self._began_ms = self.clock.monotonic_ms()
             network.start()
             try:
                 return await self._watched(network)
-            except BaseExceptionGroup as group:
-                raise _first(group) from group
+            except BaseException as error:
+                first = first_error(error)
+                await self._tell_partly(network, first)
+                if first is error:
+                    raise
+                raise first from error
 
     async def _watched(self, network: LocalNetwork) -> Story:
         async with asyncio.TaskGroup() as group:
@@ -92,6 +102,16 @@ class Drive:
             looking.cancel()
         return story
 
+    async def _tell_partly(self, network: LocalNetwork, error: BaseException) -> None:
+        if self.campaign is None or not self.campaign.rounds:
+            return
+        reason = "it was interrupted" if isinstance(error, asyncio.CancelledError) else str(error)
+        # The words of a node that died follow on lines of their own.
+        self._notes.append("the run broke off: " + reason.partition("\n")[0])
+        # Why the run broke off is told whatever the nodes still answer.
+        with contextlib.suppress(HanseError):
+            self.partial = await self._story(network, self.campaign.watcher)
+
     async def _offered(self, network: LocalNetwork, preparing: Awaitable[PrepareResult]) -> int:
         self._headline = "registering identities and preparing the model"
         sponsor = await Sponsor.of(network)
@@ -108,7 +128,7 @@ class Drive:
             campaign = self.campaign
             if campaign is not None and view.round is not None:
                 campaign.teller.seen[view.round] = view.updates
-            if self._first_step_ms is None and _trains(view):
+            if self._first_step_ms is None and any(node.steps for node in view.nodes):
                 self._first_step_ms = self._elapsed_ms()
             rounds = [] if campaign is None else campaign.rounds
             self.show(view, rounds, self._headline)
@@ -133,7 +153,7 @@ class Drive:
                 [await self._node_story(network, place) for place in range(len(record.nodes))]
             ),
             finality_ms=tuple(watcher.finality_ms),
-            notes=tuple(self._notes),
+            notes=(*([] if campaign is None else campaign.notes), *self._notes),
             latency=record.plan.latency,
         )
 
@@ -165,14 +185,3 @@ class Drive:
 async def report_on(network: LocalNetwork, story: Story) -> Path:
     """Write the report of a run into the folder of its network; return its path."""
     return await asyncio.to_thread(write_report, network.folder / "report", story)
-
-
-def _trains(view: NetworkView) -> bool:
-    """Tell whether a node has taken a step of training."""
-    return any(node.job.startswith("train train") and "/" in node.job for node in view.nodes)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of a group that is none."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error

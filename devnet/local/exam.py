@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -10,7 +11,7 @@ import msgspec
 from devnet.local.errors import ChildFailedError
 from fl.jobs.subject import AdapterShape, FrozenModel
 
-MODULE: Final = "devnet.local.examination"
+COMMAND: Final = (sys.executable, "-m", "devnet.local.examination")
 _SAID_LETTERS_MAX: Final = 2_000
 
 
@@ -33,10 +34,11 @@ class Exam(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExamRoom:
-    """The child, started by the first question; an async context manager."""
+    """The child, started by the first question, and anew once it ended; a context manager."""
 
-    def __init__(self, exam: Exam) -> None:
+    def __init__(self, exam: Exam, *, command: Sequence[str] = COMMAND) -> None:
         self._exam = exam
+        self._command = command
         self._child: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
@@ -62,7 +64,9 @@ class ExamRoom:
             ChildFailedError: it cannot be measured.
         """
         async with self._turn:
-            child = self._child or await self._started()
+            child = self._child
+            if child is None or child.returncode is not None:
+                child = self._child = await self._started()
             assert child.stdin is not None, "its streams are pipes"
             assert child.stdout is not None, "its streams are pipes"
             child.stdin.write(f"{place}\n".encode())
@@ -71,13 +75,12 @@ class ExamRoom:
                 return msgspec.json.decode(line, type=dict[str, float])
             assert child.stderr is not None, "its streams are pipes"
             said = (await child.stderr.read()).decode(errors="replace").strip()
+            await child.wait()
             raise ChildFailedError(said[-_SAID_LETTERS_MAX:] or "the examination ended")
 
     async def _started(self) -> asyncio.subprocess.Process:
         child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            MODULE,
+            *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -85,5 +88,4 @@ class ExamRoom:
         )
         assert child.stdin is not None, "its streams are pipes"
         child.stdin.write(msgspec.json.encode(self._exam) + b"\n")
-        self._child = child
         return child

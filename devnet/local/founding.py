@@ -18,7 +18,14 @@ from msgspec.structs import replace
 from devnet.local.children import ask_child
 from devnet.local.plan import NodePlan, Part, Plan
 from devnet.local.ports import free_ports
-from devnet.local.record import Division, DivisionOrder, NetworkRecord, NodeRecord, write_record
+from devnet.local.record import (
+    Division,
+    DivisionOrder,
+    NetworkRecord,
+    NodeRecord,
+    read_record,
+    write_record,
+)
 from node.config.default_file import default_file
 from node.config.load import CONFIG_NAME, parse_config
 from node.config.sections import Join
@@ -133,8 +140,9 @@ def _write(folder: Path, plan: Plan, *, division: Division | None, now_ms: int) 
     return record
 
 
-def add_late(folder: Path, record: NetworkRecord, *, join: Join = Join.SNAPSHOT) -> NetworkRecord:
+def add_late(folder: Path, *, join: Join = Join.SNAPSHOT) -> NetworkRecord:
     """Write the folder of one more full node, which is no founder; return the longer record."""
+    record = read_record(folder)
     plan = NodePlan(number=len(record.nodes), parts=())
     password = network_password(folder)
     ports = free_ports(_ports_each(record.plan))
@@ -316,6 +324,8 @@ def _worker_options(folder: Path, plan: Plan, node: NodePlan) -> tuple[str, ...]
     if node.is_honest:
         return tuple(options)
     options += ["--ring", str(folder / "ring"), "--trainers", str(len(plan.of(Part.TRAINER)))]
+    cheats = [one.number for one in plan.nodes if not one.is_honest]
+    options += ["--attackers", str(len(cheats)), "--number", str(cheats.index(node.number))]
     options += ["--spoils", str(folder / node.name / "blobs" / "files")]
     if node.attack:
         options += ["--attack", node.attack]

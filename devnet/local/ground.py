@@ -51,7 +51,7 @@ def _remove_old(folder: Path) -> None:
             f"{folder} holds {strange[0]!r}, which no devnet made; move it, or name another folder"
         )
     supervisor = Supervisor(folder)
-    if any(supervisor.is_alive(path.stem) for path in (folder / "pids").glob("*.json")):
+    if any(map(supervisor.is_alive, supervisor.known())):
         raise DevnetRunsError(f"a devnet runs in {folder}; `hanse devnet down` ends it")
     for path in found:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from devnet.local.errors import NoDevnetError
+from devnet.local.errors import NoDevnetError, first_error
 from devnet.local.founding import load_keys
 from devnet.local.network import LocalNetwork
 from devnet.local.purse import Purse
@@ -88,16 +88,27 @@ class Meter:
     last_s: float = 0.0
 
     async def run(self, is_listening: asyncio.Event) -> None:
-        """Count until cancelled."""
-        loop = asyncio.get_running_loop()
-        async with self.client.stream() as stream:
-            await stream.subscribe(Topic.COMMITS)
-            is_listening.set()
-            async for notice in stream:
-                if isinstance(notice, CommitNotice) and notice.receipts:
-                    self.last_s = loop.time()
-                    self.first_s = self.first_s or self.last_s
-                    self.executed += notice.receipts
+        """Count until cancelled.
+
+        Raises:
+            NodeUnreachableError: the node tells no commits, or no more of them.
+        """
+        try:
+            async with self.client.stream() as stream:
+                await stream.subscribe(Topic.COMMITS)
+                is_listening.set()
+                async for notice in stream:
+                    if isinstance(notice, CommitNotice) and notice.receipts:
+                        self._count(notice.receipts)
+        except (NodeAnswerError, NodeUnreachableError) as error:
+            raise NodeUnreachableError(
+                f"{self.client.url} tells no commits, so nothing can be counted: {error}"
+            ) from error
+
+    def _count(self, receipts: int) -> None:
+        self.last_s = asyncio.get_running_loop().time()
+        self.first_s = self.first_s or self.last_s
+        self.executed += receipts
 
     @property
     def per_s(self) -> float:
@@ -122,33 +133,43 @@ async def make_load(
 
     Raises:
         NoDevnetError: no node runs.
+        NodeUnreachableError: the first of them, on which commits are counted, went away.
     """
     make = transfer_between(network)
     stocks = await stock_up(network, count=per_s * min(seconds, AHEAD_S), make=make, names=names)
     meter = Meter(stocks[0].client)
-    loop = asyncio.get_running_loop()
-    async with asyncio.TaskGroup() as group:
-        is_listening = asyncio.Event()
-        metering = group.create_task(meter.run(is_listening), name="meter")
-        await is_listening.wait()
-        begun_s, due, filled_s = loop.time(), 0, 0.0
-        while (elapsed_s := loop.time() - begun_s) < seconds:
-            wanted = round(elapsed_s * per_s)
-            if not all(stock.waiting for stock in stocks) and elapsed_s > filled_s + REFILL_S:
-                await fill(stocks, network, count=per_s * AHEAD_S, make=make)
-                filled_s = elapsed_s
-            while due < wanted:
-                sent = await _send_one_batch(stocks, due, wanted - due)
-                due += max(1, sent)
-            await asyncio.sleep(TICK_S)
-        await drained(meter, sum(stock.sent for stock in stocks))
-        metering.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            is_listening = asyncio.Event()
+            metering = group.create_task(meter.run(is_listening), name="meter")
+            await is_listening.wait()
+            await _send(stocks, network, per_s=per_s, seconds=seconds, make=make)
+            await drained(meter, sum(stock.sent for stock in stocks))
+            metering.cancel()
+    except BaseExceptionGroup as errors:
+        raise first_error(errors) from errors
     return LoadOutcome(
         sent=sum(stock.sent for stock in stocks),
         refused=sum(sum(stock.refused.values()) for stock in stocks),
         executed=meter.executed,
         executed_per_s=meter.per_s,
     )
+
+
+async def _send(
+    stocks: Sequence[Stock], network: LocalNetwork, *, per_s: int, seconds: int, make: Make
+) -> None:
+    loop = asyncio.get_running_loop()
+    begun_s, due, filled_s = loop.time(), 0, 0.0
+    while (elapsed_s := loop.time() - begun_s) < seconds:
+        wanted = round(elapsed_s * per_s)
+        if not all(stock.waiting for stock in stocks) and elapsed_s > filled_s + REFILL_S:
+            await fill(stocks, network, count=per_s * AHEAD_S, make=make)
+            filled_s = elapsed_s
+        while due < wanted:
+            sent = await _send_one_batch(stocks, due, wanted - due)
+            due += max(1, sent)
+        await asyncio.sleep(TICK_S)
 
 
 async def stock_up(

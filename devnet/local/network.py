@@ -165,15 +165,17 @@ class LocalNetwork:
     async def stop(self, *names: str) -> None:
         """Ask nodes to end, all without a name, and see to it; without a name links end as well.
 
-        Nothing happens where another network has been founded in the folder since: its processes
-        have the same names.
+        All are those of the folder: another program may have added some. Nothing happens where
+        another network has been founded in the folder since: its processes have the same names.
         """
         if self._is_replaced():
             return
-        await self.supervisor.stop(*(names or self.names))
-        if not names:
-            # Not before the nodes have said goodbye to each other.
-            await self.supervisor.stop(LINKS)
+        if names:
+            await self.supervisor.stop(*names)
+            return
+        await self.supervisor.stop(*({*self.names, *self.supervisor.known()} - {LINKS}))
+        # Not before the nodes have said goodbye to each other.
+        await self.supervisor.stop(LINKS)
 
     def _is_replaced(self) -> bool:
         try:
@@ -219,9 +221,11 @@ class LocalNetwork:
         It joins by a snapshot, unless nothing is certified yet: then nobody has one.
         """
         join = Join.SNAPSHOT if await self.final_height() else Join.COMMITS
-        self.record = await asyncio.to_thread(add_late, self.folder, self.record, join=join)
+        self.record = await asyncio.to_thread(add_late, self.folder, join=join)
+        for one in self.record.nodes:
+            if one.name not in self.clients:
+                await self._meet(one)
         node = self.record.nodes[-1]
-        await self._meet(node)
         self.start(node.name)
         return node.name
 
@@ -240,28 +244,31 @@ class LocalNetwork:
         for name in names:
             if not self.supervisor.is_alive(name):
                 raise NoDevnetError(f"{name} does not run, and only nodes that run can be parted")
-        await self._between(groups, is_apart=True)
+        for mine in groups:
+            strangers = [name for group in groups if group is not mine for name in group]
+            for name in mine:
+                for stranger in strangers:
+                    peer_id = self.record.node(stranger).peer_id
+                    await self.client(name).ban(peer_id, duration_ms=BAN_MS)
 
     async def heal(self) -> None:
-        """Have all nodes that run let all others in again."""
-        alive = self.alive()
-        await self._between([[name] for name in alive], is_apart=False)
+        """Have all nodes that run let all others in again, those as well that do not run now.
 
-    async def _between(self, groups: Sequence[Collection[str]], *, is_apart: bool) -> None:
-        for mine in groups:
-            strangers = [
-                self.record.node(name) for group in groups if group is not mine for name in group
-            ]
-            for name in mine:
-                await self._judge(name, strangers, is_apart=is_apart)
-
-    async def _judge(self, name: str, strangers: Sequence[NodeRecord], *, is_apart: bool) -> None:
-        client = self.client(name)
-        for stranger in strangers:
-            if is_apart:
-                await client.ban(stranger.peer_id, duration_ms=BAN_MS)
-            else:
-                await client.unban(stranger.peer_id)
+        Raises:
+            NotReadyError: some do not answer, as paused ones; all others were healed.
+        """
+        silent = []
+        for name in self.alive():
+            try:
+                for stranger in self.record.nodes:
+                    if stranger.name != name:
+                        await self.client(name).unban(stranger.peer_id)
+            except (NodeUnreachableError, NodeAnswerError):
+                silent.append(name)
+        if silent:
+            raise NotReadyError(
+                f"{', '.join(silent)} did not answer, and may refuse others until healed once more"
+            )
 
     # Questions.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from devnet.local.errors import NoDevnetError
 from devnet.local.plan import NodePlan, Plan
@@ -137,6 +138,11 @@ def write_record(folder: Path, record: NetworkRecord) -> None:
     draft = folder / f"{RECORD_NAME}.draft"
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
     draft.replace(folder / RECORD_NAME)
+
+
+def record_task(folder: Path, task: int) -> None:
+    """Write the number of the task into the record, as it is now: nodes may have joined."""
+    write_record(folder, replace(read_record(folder), task=task))
 
 
 def read_record(folder: Path) -> NetworkRecord:

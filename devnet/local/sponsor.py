@@ -16,7 +16,7 @@ from devnet.local.founding import account_key, sponsor_key
 from devnet.local.network import LocalNetwork
 from devnet.local.plan import Part, Plan
 from devnet.local.purse import Purse
-from devnet.local.record import Division, write_record
+from devnet.local.record import Division, record_task
 from devnet.local.study import Study
 from fl.jobs.client import JobTerms, WorkerClient
 from fl.jobs.launch import WORKER_MODULE, WorkerCommand
@@ -92,7 +92,7 @@ class Sponsor:
         document = await self.purse.client.put_blob(raw)
         number = await self._create(order, document=document.id, model=model.id)
         network.record = replace(network.record, task=number)
-        await asyncio.to_thread(write_record, network.folder, network.record)
+        await asyncio.to_thread(record_task, network.folder, number)
         return number
 
     async def _create(self, order: TaskOrder, *, document: str, model: str) -> int:

@@ -112,9 +112,10 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         kind: "causal" or "classification"; empty without a task.
-        started_ms: from the start of the processes until all nodes were ready.
-        first_step_ms: from the start of the processes to the first trained step; None if none was
-            seen.
+        started_ms: from the start of the run, which founds the network first, until all nodes were
+            ready.
+        first_step_ms: from the start of the run to the first trained step; None if none was seen.
+        elapsed_ms: from the start of the run to its end.
         start_figures: of W_0.
         finality_ms: from the time of a commit to its certificate, as a client saw it.
         latency: of the links between nodes.

@@ -77,6 +77,10 @@ class Supervisor:
         write_pid(self._pid_path(name), running)
         return running
 
+    def known(self) -> tuple[str, ...]:
+        """Return the names under which a process was started here, by any program."""
+        return tuple(sorted(path.stem for path in (self.folder / "pids").glob("*.json")))
+
     def running(self, name: str) -> Running | None:
         """Return the process of a name, None if it runs no more."""
         running = read_pid(self._pid_path(name))

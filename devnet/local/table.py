@@ -13,8 +13,10 @@ from devnet.local.links import LINKS
 from devnet.local.network import LocalNetwork
 from devnet.local.record import NodeRecord
 from devnet.local.story import RoundStory
+from fl.jobs.progress import Stage
 from node.rpc.errors import NodeAnswerError, NodeUnreachableError
 from node.rpc.round_schemas import Update
+from node.rpc.schemas import DutyJob
 
 ROUNDS_SHOWN = 8
 
@@ -34,6 +36,8 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     peers: int = 0
     mempool: int = 0
     job: str = ""
+    steps: int = 0
+    """Of training, that its job has taken so far."""
 
 
 class NetworkView(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +83,11 @@ async def view_network(network: LocalNetwork) -> NetworkView:
     )
 
 
+def trained_steps(jobs: Sequence[DutyJob]) -> int:
+    """Return how many steps of training the jobs of a node have taken so far."""
+    return max((job.done for job in jobs if job.stage == Stage.TRAINING.value), default=0)
+
+
 def render(view: NetworkView, rounds: Sequence[RoundStory], *, headline: str) -> Group:
     """Return the view as tables for a terminal."""
     parts: list[Table | Text] = [_nodes(view)]
@@ -109,11 +118,10 @@ async def _view_node(network: LocalNetwork, node: NodeRecord) -> NodeView:
     try:
         async with asyncio.timeout(2):
             status = await network.client(node.name).status()
-            duties = await network.client(node.name).duties()
+            # A full node has no duties, and says so.
+            jobs = (await network.client(node.name).duties()).jobs if node.plan.parts else ()
     except (NodeAnswerError, NodeUnreachableError, TimeoutError):
         return view
-    job = duties.jobs[0] if duties.jobs else None
-    share = f" {job.done}/{job.total}" if job is not None and job.total else ""
     return msgspec.structs.replace(
         view,
         state="running",
@@ -121,8 +129,14 @@ async def _view_node(network: LocalNetwork, node: NodeRecord) -> NodeView:
         certified_height=status.certified_height or 0,
         peers=status.peers,
         mempool=status.mempool_transactions,
-        job="" if job is None else f"{job.step} {job.stage}{share}".strip(),
+        job=", ".join(map(_shown, jobs)),
+        steps=trained_steps(jobs),
     )
+
+
+def _shown(job: DutyJob) -> str:
+    share = f" {job.done}/{job.total}" if job.total else ""
+    return f"{job.step} {job.stage}{share}".strip()
 
 
 def _nodes(view: NetworkView) -> Table:

@@ -12,23 +12,36 @@ from devnet.local.errors import NotReadyError
 from devnet.local.network import LocalNetwork
 from devnet.local.plan import Part
 from devnet.local.story import REPUTATION_ONE, JobTime, PhaseTime, RoundStory, UpdateStory
-from devnet.local.watching import Watcher
 from fl.rules.effects import Reason
 from fl.rules.phase import Phase
 from node.federation.states import REASONS
 from node.rpc.client import NodeClient
 from node.rpc.errors import NodeAnswerError, NodeUnreachableError
-from node.rpc.round_schemas import RoundHistory, Standing, Update
+from node.rpc.round_schemas import RoundHistory, Update
 from node.rpc.schemas import DutyTime, Json
 from node.rpc.texts import account_text, parse_address
 
 EVENTS_PAGE: Final = 1_000
+COMMITS_PAGE: Final = 100
 ENDED_LOOKS_MAX: Final = 300
 ENDED_LOOK_S: Final = 0.1
 FOR_WORK: Final = (2, 3)
 """The purposes of `Paid` that are wages: of training, and of validating."""
 
 _log: Final = structlog.get_logger("devnet.local.telling")
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How the task stands to a node.
+
+    Attributes:
+        reputation: as a fraction.
+        owed: vested or not.
+    """
+
+    reputation: float
+    owed: int
 
 
 @dataclass(slots=True)
@@ -41,7 +54,6 @@ class Teller:
     """
 
     network: LocalNetwork
-    watcher: Watcher
     task: int
     seen: dict[int, tuple[Update, ...]] = field(default_factory=dict)
     earned: dict[str, int] = field(default_factory=dict)
@@ -59,12 +71,13 @@ class Teller:
         client = self.any_node()
         history = await self._ended(client, number)
         updates = await self._updates(client, history)
-        before = dict(self.earned)
+        claimed = await self._payments(client, history.last_height)
         standings = await self._standings(client, history.last_height)
+        earned = {name: one.owed + claimed.get(name, 0) for name, one in standings.items()}
         jobs = await self._jobs(number)
         gas, transactions = await self._gas(client, history)
         agreement = await compare(self.network)
-        return RoundStory(
+        story = RoundStory(
             number=number,
             outcome=history.outcome,
             version=self._version_of(history),
@@ -81,16 +94,20 @@ class Teller:
                 JobTime(node=name, step=job.step, took_ms=job.took_ms, outcome=job.outcome)
                 for name, job in jobs
             ),
-            updates=tuple(self._update(one, before) for one in updates),
+            updates=tuple(self._update(one, earned) for one in updates),
             figures={},
             reputations={
-                name: int(one.reputation) / REPUTATION_ONE for name, one in standings.items()
+                name: standings[name].reputation for name in self.network.names_of(Part.TRAINER)
             },
             height=agreement.height,
             state_root=agreement.state_root,
             agreed=len(agreement.nodes),
             refused=_refused(history),
         )
+        # Not before nothing can fail any more: a round that is told again begins where this did.
+        self.earned, self._claimed = earned, claimed
+        self._told_height = max(self._told_height, history.last_height)
+        return story
 
     async def _ended(self, client: NodeClient, number: int) -> RoundHistory:
         """Return what became of a round; the node that is asked may hear of its end last."""
@@ -114,20 +131,32 @@ class Teller:
         refusals = _refusals(history)
         return tuple(_shown(index, one, seen, refusals) for index, one in enumerate(raw))
 
-    async def _standings(self, client: NodeClient, height: int) -> dict[str, Standing]:
-        await self._count_payments(client, height)
-        found = {}
-        for node in self.network.record.nodes:
-            if not node.plan.parts:
-                continue
-            standing = await client.standing(self.task, node.account)
-            found[node.name] = standing
-            owed = int(standing.vested) + int(standing.vesting)
-            self.earned[node.name] = owed + self._claimed.get(node.name, 0)
-        trainers = self.network.names_of(Part.TRAINER)
-        return {name: found[name] for name in trainers}
+    async def _standings(self, client: NodeClient, height: int) -> dict[str, _Standing]:
+        """Return how everybody who takes part stands at a height."""
+        return {
+            node.name: await self._standing(client, node.account, height)
+            for node in self.network.record.nodes
+            if node.plan.parts
+        }
 
-    async def _count_payments(self, client: NodeClient, height: int) -> None:
+    async def _standing(self, client: NodeClient, account: str, height: int) -> _Standing:
+        try:
+            since = await client.view("identity", "registered_at", account, height=height)
+            of = (str(self.task), account, since)
+            standing = await client.view("rounds", "standing_of", *of, height=height)
+            vesting = await client.view("rounds", "vesting_of", *of, height=height)
+        except NodeAnswerError as error:
+            _log.warning("a standing is told as it is now", account=account, reason=str(error))
+            now = await client.standing(self.task, account)
+            return _Standing(
+                int(now.reputation) / REPUTATION_ONE, int(now.vested) + int(now.vesting)
+            )
+        owed = int(vesting["vested"]) + sum(map(int, vesting["amounts"]))
+        return _Standing(int(standing["reputation"]) / REPUTATION_ONE, owed)
+
+    async def _payments(self, client: NodeClient, height: int) -> dict[str, int]:
+        """Return what everybody was paid for work until a height."""
+        claimed = dict(self._claimed)
         page = await client.events(
             "rounds", first_height=self._told_height + 1, last_height=height, limit=EVENTS_PAGE
         )
@@ -136,15 +165,14 @@ class Teller:
                 fields = placed.event.fields
                 if placed.event.name == "Paid" and int(fields["purpose"]) in FOR_WORK:
                     name = self.name_of(_account(fields["to"]))
-                    self._claimed[name] = self._claimed.get(name, 0) + int(fields["amount"])
+                    claimed[name] = claimed.get(name, 0) + int(fields["amount"])
             if page.is_complete or not page.events:
-                break
+                return claimed
             page = await client.events(
                 "rounds", last_height=height, limit=EVENTS_PAGE, after=page.events[-1]
             )
-        self._told_height = max(self._told_height, height)
 
-    def _update(self, update: Update, before: Mapping[str, int]) -> UpdateStory:
+    def _update(self, update: Update, earned: Mapping[str, int]) -> UpdateStory:
         name = self.name_of(update.trainer)
         attack = next(
             (node.plan.attack for node in self.network.record.nodes if node.name == name), ""
@@ -157,7 +185,7 @@ class Teller:
             norm=int(update.norm),
             weight=int(update.weight) / REPUTATION_ONE,
             gain=int(update.gain),
-            earned=self.earned.get(name, 0) - before.get(name, 0),
+            earned=earned.get(name, 0) - self.earned.get(name, 0),
         )
 
     async def _jobs(self, number: int) -> list[tuple[str, DutyTime]]:
@@ -176,12 +204,16 @@ class Teller:
         return found
 
     async def _gas(self, client: NodeClient, history: RoundHistory) -> tuple[int, int]:
-        gas = count = 0
-        for height in tuple(self.watcher.busy):
-            if history.first_height <= height <= history.last_height:
-                receipts = (await client.commit(height)).receipts
-                gas += sum(int(receipt.gas_used) for receipt in receipts)
-                count += len(receipts)
+        gas, count, before = 0, 0, history.last_height + 1
+        while before > history.first_height:
+            page = await client.commits(before=before, limit=COMMITS_PAGE)
+            for one in page.commits:
+                if one.height >= history.first_height:
+                    gas += int(one.gas_used)
+                    count += one.receipts
+            if page.is_complete or not page.commits:
+                break
+            before = page.commits[-1].height
         return gas, count
 
     async def _took_ms(self, client: NodeClient, history: RoundHistory) -> int:

@@ -19,7 +19,6 @@ from node.rpc.errors import NodeAnswerError, NodeUnreachableError
 from node.rpc.stream_schemas import CertificateNotice, CommitNotice, RoundNotice, Topic
 
 SAMPLES_MAX: Final = 100_000
-COMMITS_MAX: Final = 100_000
 PENDING_MAX: Final = 10_000
 REST_S: Final = 0.5
 
@@ -32,7 +31,6 @@ class Watcher:
 
     Attributes:
         finality_ms: from the time of each commit to its certificate.
-        busy: heights of commits that executed transactions, in order.
         ended: numbers of rounds of the task that ended, to be told.
     """
 
@@ -40,7 +38,6 @@ class Watcher:
     task: int | None
     on_news: Callable[[], None] = lambda: None
     finality_ms: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES_MAX))
-    busy: deque[int] = field(default_factory=lambda: deque(maxlen=COMMITS_MAX))
     ended: asyncio.Queue[int] = field(default_factory=lambda: asyncio.Queue(maxsize=1_024))
     height: int = 0
     certified: int = 0
@@ -91,8 +88,6 @@ class Watcher:
             self._waiting.append((notice.height, notice.time_ms))
             # The others may have signed before this node had executed the commit.
             self._count_final()
-        if notice.receipts:
-            self.busy.append(notice.height)
 
     def _certified(self, height: int) -> None:
         self.certified = max(self.certified, height)

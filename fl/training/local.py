@@ -1,9 +1,9 @@
 """Train an adapter on the examples of one trainer, and say in integers how far it moved.
 
-The loop asks the device for nothing but the loss of every tenth step. Only the tensors of the round
-have gradients and a state in the optimiser; layers below the first adapted one keep no activations,
-since nothing under them asks for a gradient. Given a seed, the result is the same bytes on one kind
-of device with one number of threads.
+The loop asks the device for nothing but the loss of the first and of every tenth step. Only the
+tensors of the round have gradients and a state in the optimiser; layers below the first adapted one
+keep no activations, since nothing under them asks for a gradient. Given a seed, the result is the
+same bytes on one kind of device with one number of threads.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fl.training.examples.example import LabelledText
 
 REPORT_STEPS: Final = 10
-"""How often the loss is looked at; each look waits for the device."""
+"""How often the loss is looked at after the first step; each look waits for the device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class _Run:
         self.tokens += batch.token_count
         self.samples += len(batch.input_ids)
         self._unseen.append(loss)
-        if self.step % REPORT_STEPS == 0:
+        if self.step == 1 or self.step % REPORT_STEPS == 0:
             self._report()
 
     def _report(self) -> None:

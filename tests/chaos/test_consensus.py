@@ -9,6 +9,7 @@ import pytest
 from devnet.local.load import make_load
 from devnet.local.network import LocalNetwork
 from devnet.local.plan import Wish, make_plan
+from devnet.local.table import view_network
 from node.rpc.errors import NodeAnswerError
 from node.running.clock import SystemClock
 from tests.chaos.checks import (
@@ -87,6 +88,7 @@ async def test_node_that_joins_late_has_the_same_state_by_a_snapshot(network: Lo
         await reaches(network, name, await height_of(network, "node-0"))
         found = await agrees(network)
     assert name in found.nodes
+    assert {one.state for one in (await view_network(network)).nodes} == {"running"}
     await network.stop(name)
 
 

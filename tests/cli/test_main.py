@@ -47,6 +47,31 @@ def test_expected_error_is_one_line_and_exit_code_one() -> None:
     assert result.stderr == "error: not the canonical encoding\n"
 
 
+def _fail_together() -> None:
+    inner = ExceptionGroup("inner", [MalformedBytesError("one of two")])
+    raise ExceptionGroup("outer", [inner, FileNotFoundError(2, "not there", "key")])
+
+
+def _fail_with_a_bug() -> None:
+    raise ExceptionGroup("outer", [MalformedBytesError("one of two"), ZeroDivisionError("a bug")])
+
+
+def test_first_of_expected_errors_of_several_tasks_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app, "registered_commands", [*app.registered_commands])
+    app.command("fail")(_fail_together)
+    result = _run("fail")
+    assert result.exit_code == 1
+    assert result.stderr == "error: one of two\n"
+
+
+def test_bug_beside_an_expected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "registered_commands", [*app.registered_commands])
+    app.command("fail")(_fail_with_a_bug)
+    assert isinstance(_run("fail").exception, ExceptionGroup)
+
+
 @pytest.mark.usefixtures("failing")
 def test_debug_shows_where_an_expected_error_came_from() -> None:
     result = _run("--debug", "fail")

@@ -98,7 +98,7 @@ def test_record_is_read_as_it_was_written(network: LocalNetwork) -> None:
 
 
 def test_late_node_is_no_founder_and_knows_everybody(network: LocalNetwork) -> None:
-    longer = add_late(network.folder, network.record)
+    longer = add_late(network.folder)
     assert longer.nodes[:-1] == network.record.nodes
     late = _config(network, "node-3")
     assert late.node.roles == ()
@@ -140,7 +140,7 @@ def test_file_is_no_folder_to_found_in(tmp_path: Path) -> None:
 def test_nodes_with_latency_tell_their_peers_of_links_only(tmp_path: Path) -> None:
     plan = make_plan(Wish(nodes=2, rounds=0, latency=Latency(40)))
     network = _created(tmp_path / "net", plan)
-    record = add_late(network.folder, network.record)
+    record = add_late(network.folder)
     for node in record.nodes:
         config = _config(network, node.name)
         assert config.network.listen == (f"/ip4/127.0.0.1/tcp/{node.p2p_port}",)
