@@ -107,12 +107,19 @@ def unbond(line: Signing, *, amount: AmountArgument, yes: YesOption = False) -> 
 
 @app.command()
 @signing
-def delegate(line: Signing, *, validator: ValidatorArgument, amount: AmountArgument) -> None:
+def delegate(
+    line: Signing, *, validator: ValidatorArgument, amount: AmountArgument, yes: YesOption = False
+) -> None:
     """Add to the stake of a validator; it can be slashed with it."""
     from node.ledger.transaction import Delegate
     from primitives.ids import Grain
 
     who = line.address(validator)
+    _confirm(
+        f"Lock {hanse(amount)}? It is slashed with the validator, and comes back only after the "
+        "unbonding period.",
+        yes=yes,
+    )
     send_and_tell(line, lambda _: Delegate(who, Grain(amount)))
 
 

@@ -1,3 +1,5 @@
+import pytest
+
 from node.execution.local_chain import key_named
 from node.keystore.key_file import KeyKind
 from tests.cli.live import Live, write_named_key
@@ -16,7 +18,7 @@ def test_validators_are_listed_with_their_power(live: Live) -> None:
 
 def test_delegation_is_seen_before_it_becomes_stake(live: Live) -> None:
     who = VALIDATOR.did_key
-    sent = live.json("stake", "delegate", who, "10", key="alice")
+    sent = live.json("stake", "delegate", who, "10", "--yes", key="alice")
     assert sent["receipt"]["status"] == "done"
     (holding,) = live.json("stake", "rewards", "alice")["holdings"]
     assert (holding["validator"], holding["entering"]) == (who, str(10 * 10**9))
@@ -35,7 +37,7 @@ def test_what_the_chain_forbids_is_refused_with_its_code(live: Live) -> None:
     for words in (
         ["stake", "unjail"],
         ["stake", "unbond", "1", "--yes"],
-        ["stake", "delegate", ALICE.did_key, "1"],
+        ["stake", "delegate", ALICE.did_key, "1", "--yes"],
         ["stake", "withdraw", VALIDATOR.did_key],
     ):
         result = live.run(*words, key="bob")
@@ -55,7 +57,8 @@ def test_bond_makes_a_validator_with_the_keys_of_the_folder(live: Live) -> None:
     assert more["receipt"]["status"] == "done"
 
 
-def test_bond_asks_first(live: Live) -> None:
-    result = live.run("stake", "bond", "1", key="alice", text="n\n")
+@pytest.mark.parametrize("words", [["bond"], ["delegate", VALIDATOR.did_key]])
+def test_who_locks_money_is_asked_first(live: Live, words: list[str]) -> None:
+    result = live.run("stake", *words, "1", key="alice", text="n\n")
     assert result.exit_code == 1
     assert "only after the unbonding period" in result.stderr
