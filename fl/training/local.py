@@ -146,9 +146,8 @@ def train_local(
 
 
 def _check_length(adapter: Adapter, training: LocalTraining) -> None:
-    config: Any = adapter.loaded.model.config
-    positions = getattr(config, "max_position_embeddings", training.max_length)
-    if training.max_length > positions:
+    positions = adapter.loaded.positions
+    if positions is not None and training.max_length > positions:
         wanted = f"at most {positions}, the positions of the model"
         raise SettingError("max_length", training.max_length, wanted)
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from fl.training.errors import MalformedModelError
-from fl.training.model_source import TOKENIZER_FILES, weight_files
+from fl.training.model_source import tokenizer_files, weight_files
 from primitives.hashing import Domain, tagged_hash
 from primitives.ids import Digest
 
@@ -82,13 +82,19 @@ def tokenizer_digest(folder: Path) -> Digest:
     """Return the digest of the tokenizer in a folder.
 
     Raises:
-        MalformedModelError: there is none, or a file is damaged.
+        MalformedModelError: there is none, a file is damaged, or which file is read depends on
+            who reads it.
     """
-    files = [
-        (name, _file_digest(folder / name)) for name in TOKENIZER_FILES if (folder / name).is_file()
-    ]
+    files = [(path.name, _file_digest(path)) for path in tokenizer_files(folder)]
     if not files:
         raise MalformedModelError(f"{folder} holds no tokenizer: tokenizer.json is missing")
+    settings = folder / "tokenizer_config.json"
+    if settings.is_file() and "fast_tokenizer_files" in read_config(settings):
+        # Two versions of transformers would make two tokenizers of one digest.
+        raise MalformedModelError(
+            f"{settings} chooses its file by version (fast_tokenizer_files): "
+            "keep tokenizer.json and remove that entry"
+        )
     return tagged_hash(Domain.TOKENIZER_CONTENT, msgspec.msgpack.encode(files))
 
 

@@ -38,14 +38,16 @@ DOWNLOAD_SIZE_BYTES_MAX: Final = 64 << 30
 
 HUB_MODELS: Final = HubAccess(size_bytes_max=DOWNLOAD_SIZE_BYTES_MAX)
 PACKAGE_PREFIX: Final = "package:"
-TOKENIZER_FILES: Final = (
+_TOKENIZER_FILES: Final = (
+    "*.model",
+    "*.spm",
     "added_tokens.json",
     "chat_template.jinja",
     "merges.txt",
     "special_tokens_map.json",
-    "spiece.model",
+    "tekken.json",
+    "tokenizer.*.json",
     "tokenizer.json",
-    "tokenizer.model",
     "tokenizer_config.json",
     "vocab.json",
     "vocab.txt",
@@ -56,7 +58,7 @@ _HUB_FILES: Final = (
     "*.safetensors",
     "*.safetensors.index.json",
 )
-_PATTERNS: Final = [*_HUB_FILES, *TOKENIZER_FILES]
+_PATTERNS: Final = [*_HUB_FILES, *_TOKENIZER_FILES]
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
@@ -91,6 +93,12 @@ def find_model(source: str, *, access: HubAccess = HUB_MODELS) -> Path:
 def weight_files(folder: Path) -> list[Path]:
     """Return the files that hold a model's tensors, sorted by name; at least one."""
     return sorted(folder.glob("*.safetensors"))
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """Return the files that a tokenizer may be read from, sorted by name."""
+    found = {path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)}
+    return sorted(path for path in found if path.is_file())
 
 
 def module_of(package: str) -> str:

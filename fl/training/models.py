@@ -27,7 +27,8 @@ LABELS_MIN: Final = 2
 class Precision(enum.Enum):
     """In which type the frozen weights are kept and multiplied; adapters are float32 always.
 
-    FLOAT32 also turns TF32 off. BFLOAT16 is meant for GPUs that have it.
+    FLOAT32 leaves TF32 as torch has it; only scoring turns it off. BFLOAT16 is meant for GPUs that
+    have it.
     """
 
     FLOAT32 = "float32"
@@ -60,6 +61,17 @@ class LoadedModel:
     tokenizer_digest: Digest
     source: str
     folder: Path
+
+    @property
+    def positions(self) -> int | None:
+        """The tokens of the longest text that it reads; None where its configuration says none."""
+        named = getattr(self.model.config, "max_position_embeddings", None)
+        if not isinstance(named, int) or named < 1:
+            return None
+        # RoBERTa and its kin give the first token the position after that of padding.
+        embeddings = [getattr(one, "position_embeddings", None) for one in self.model.modules()]
+        paddings = [getattr(one, "padding_idx", None) for one in embeddings]
+        return named - max((one + 1 for one in paddings if one is not None), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,7 @@ def load_model(
         WrongModelError: it is not the model or tokenizer that is pinned.
     """
     # transformers takes a second to import; whoever only names kinds of models does not need it.
+    from fl.training.examples.batches import fill_token  # noqa: PLC0415
     from fl.training.weights import load_tokenizer, load_weights  # noqa: PLC0415
 
     count = _label_count(kind, labels)
@@ -107,9 +120,13 @@ def load_model(
     tokens = _pinned("tokenizer", tokenizer_digest(folder), pins.tokenizer, source)
     _refuse_own_code(folder)
     model = load_weights(folder, labels=count, dtype=precision.dtype)
+    tokenizer = load_tokenizer(folder)
+    if kind is ModelKind.CLASSIFICATION:
+        # Causal models read the class at the last token that is not this one, whatever the mask.
+        model.config.get_text_config().pad_token_id = fill_token(tokenizer)
     return LoadedModel(
         model=_freeze(model, device),
-        tokenizer=load_tokenizer(folder),
+        tokenizer=tokenizer,
         kind=kind,
         labels=count,
         digest=digest,

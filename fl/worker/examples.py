@@ -43,7 +43,7 @@ def read_panel(source: PanelSource, *, loaded: LoadedModel) -> Panel:
     """Read and tokenise what a validator scores with; texts that ask for no token are left out.
 
     Raises:
-        ExamplesError: examples cannot be read.
+        ExamplesError: examples cannot be read, or do not fit the model.
     """
     return Panel(
         examples=_encoded(source.examples, loaded, tokens_max=source.tokens_max),
@@ -57,13 +57,46 @@ def _encoded(source: ExampleSource, loaded: LoadedModel, *, tokens_max: int) -> 
     examples = read_examples(source, kind=loaded.kind)
     labelled = [(index, one) for index, one in enumerate(examples) if isinstance(one, LabelledText)]
     if labelled:
-        return encode_labelled(labelled, loaded.tokenizer, tokens_max=tokens_max)
-    plain = [(index, one) for index, one in enumerate(examples) if isinstance(one, PlainText)]
-    cut = [
-        Encoded(one.index, one.ids[:tokens_max], one.labels[:tokens_max])
-        for one in encode_plain(plain, loaded.tokenizer)
-    ]
-    return [one for one in cut if any(label != IGNORED for label in one.labels[1:])]
+        _check_labels(labelled, source, count=loaded.labels)
+        encoded = encode_labelled(labelled, loaded.tokenizer, tokens_max=tokens_max)
+    else:
+        plain = [(index, one) for index, one in enumerate(examples) if isinstance(one, PlainText)]
+        cut = [
+            Encoded(one.index, one.ids[:tokens_max], one.labels[:tokens_max])
+            for one in encode_plain(plain, loaded.tokenizer)
+        ]
+        encoded = [one for one in cut if any(label != IGNORED for label in one.labels[1:])]
+    _check_lengths(encoded, source, positions=loaded.positions)
+    return encoded
+
+
+def _check_labels(
+    examples: Sequence[tuple[int, LabelledText]], source: ExampleSource, *, count: int
+) -> None:
+    for index, one in examples:
+        if not 0 <= one.label < count:
+            message = (
+                f"example {_number(index, source)} has label {one.label}, "
+                f"the model has labels 0 to {count - 1}"
+            )
+            raise ExamplesError(message, source=source.spec, field=source.label)
+
+
+def _check_lengths(
+    examples: Sequence[Encoded], source: ExampleSource, *, positions: int | None
+) -> None:
+    for one in examples:
+        if positions is not None and len(one.ids) > positions:
+            message = (
+                f"example {_number(one.index, source)} has {len(one.ids)} tokens, "
+                f"the model has positions for {positions}: lower tokens_max"
+            )
+            raise ExamplesError(message, source=source.spec)
+
+
+def _number(index: int, source: ExampleSource) -> int:
+    """Return where an example stands in its source."""
+    return index if source.chosen is None else source.chosen[index]
 
 
 def _chosen(split: Sequence[_Example], source: ExampleSource) -> Sequence[_Example]:

@@ -39,6 +39,7 @@ from primitives.errors import HanseError, LocalProtocolError, MalformedBytesErro
 
 EXIT_REFUSED: Final = 2
 EXIT_ORPHANED: Final = 3
+EXIT_DEVICE_LOST: Final = 4
 PULSE_MS: Final = 1_000
 
 
@@ -83,9 +84,10 @@ class WorkerLoop:
         self._orders: queue.Queue[_Order | None] = queue.Queue(maxsize=2)
         self._desks: dict[int, Desk] = {}
         self._has_left = threading.Event()
+        self._status = 0
 
     def run(self) -> int:
-        """Do jobs until the client says stop; return the exit status."""
+        """Do jobs until the client says stop, or the device is lost; return the exit status."""
         threads = [
             threading.Thread(target=self._listen, name="listener", daemon=True),
             threading.Thread(target=self._pulse, name="pulse", daemon=True),
@@ -93,10 +95,10 @@ class WorkerLoop:
         self._channel.send(Ready(PROTOCOL_VERSION))
         for thread in threads:
             thread.start()
-        while (order := self._orders.get()) is not None:
+        while self._status == 0 and (order := self._orders.get()) is not None:
             self._perform(order)
         self._has_left.set()
-        return 0
+        return self._status
 
     def _perform(self, order: _Order) -> None:
         answer = self._outcome(order)
@@ -109,20 +111,14 @@ class WorkerLoop:
             self._channel.send(_failed(order.number, FailureCode.WORKER_BUG, text))
 
     def _outcome(self, order: _Order) -> Finished | Failed:
-        fail = partial(_failed, order.number)
         try:
             order.desk.check()
             return Finished(order.number, self._craft.perform(order.job, order.desk))
-        except JobFailedError as error:
-            return fail(error.reason, error, cause=error.cause)
-        except HanseError as error:
-            reason = FailureCode.OUT_OF_MEMORY if is_shortage(error) else FailureCode.BAD_INPUT
-            return fail(reason, error, cause=error.code)
         except Exception as error:  # noqa: BLE001 - the supervisor of a job: a bug costs one job
-            if is_shortage(error):
-                return fail(FailureCode.OUT_OF_MEMORY, error)
-            sys.stderr.write(traceback.format_exc())
-            return fail(FailureCode.WORKER_BUG, f"{type(error).__name__}: {error}")
+            if _is_device_lost(error):
+                # Every later call of CUDA in this process would fail too; a fresh one can go on.
+                self._status = EXIT_DEVICE_LOST
+            return _failure(order.number, error)
 
     def _listen(self) -> None:
         """Take messages until the client says stop, is gone, or is not understood."""
@@ -167,6 +163,25 @@ class WorkerLoop:
     def _pulse(self) -> None:
         while not self._has_left.wait(self._pulse_ms / 1_000):
             self._channel.send(Alive(resident_bytes()))
+
+
+def _is_device_lost(error: BaseException) -> bool:
+    """Tell whether an error, or what it was raised from, spoils CUDA for the whole process."""
+    if isinstance(error, RuntimeError) and "CUDA error" in str(error):
+        return not is_shortage(error)
+    return error.__cause__ is not None and _is_device_lost(error.__cause__)
+
+
+def _failure(number: int, error: Exception) -> Failed:
+    if isinstance(error, JobFailedError):
+        return _failed(number, error.reason, error, cause=error.cause)
+    if isinstance(error, HanseError):
+        reason = FailureCode.OUT_OF_MEMORY if is_shortage(error) else FailureCode.BAD_INPUT
+        return _failed(number, reason, error, cause=error.code)
+    if is_shortage(error):
+        return _failed(number, FailureCode.OUT_OF_MEMORY, error)
+    sys.stderr.write("".join(traceback.format_exception(error)))
+    return _failed(number, FailureCode.WORKER_BUG, f"{type(error).__name__}: {error}")
 
 
 def _failed(number: int, reason: FailureCode, error: Exception | str, *, cause: str = "") -> Failed:

@@ -1,14 +1,17 @@
 """Equal models have equal digests, whatever their files; any other bit gives another digest."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from safetensors.torch import load_file, save_file
 
 from fl.training.errors import MalformedModelError
 from fl.training.model_digest import model_digest, tokenizer_digest
+from primitives.hashing import Domain, tagged_hash
 
 
 @pytest.fixture(name="copy")
@@ -92,6 +95,42 @@ def test_a_model_without_tokenizer_is_said_so(copy: Path) -> None:
     for path in copy.glob("tokenizer*"):
         path.unlink()
     with pytest.raises(MalformedModelError, match="holds no tokenizer"):
+        tokenizer_digest(copy)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.4.0.json", "spm.model", "source.spm", "tekken.json"])
+def test_whatever_a_tokenizer_may_be_read_from_counts(
+    copy: Path, llama_folder: Path, name: str
+) -> None:
+    (copy / name).write_text("{}")
+    assert tokenizer_digest(copy) != tokenizer_digest(llama_folder)
+    first = tokenizer_digest(copy)
+    (copy / name).write_text('{"a": 1}')
+    assert tokenizer_digest(copy) != first
+
+
+def test_files_of_a_tokenizer_count_in_the_order_of_their_names(copy: Path) -> None:
+    names = ["merges.txt", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt"]
+    for name in names:
+        (copy / name).write_text("{}")
+    names = sorted([*names, "tokenizer.json", "tokenizer_config.json"])
+    files = [(name, _digest_of(copy / name)) for name in names]
+    expected = tagged_hash(Domain.TOKENIZER_CONTENT, msgspec.msgpack.encode(files))
+    assert tokenizer_digest(copy) == expected
+
+
+def _digest_of(path: Path) -> bytes:
+    text = path.read_text()
+    if path.suffix == ".json":
+        text = json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()
+
+
+def test_a_tokenizer_that_chooses_its_file_by_version_is_refused(copy: Path) -> None:
+    path = copy / "tokenizer_config.json"
+    plain = json.loads(path.read_text())
+    path.write_text(json.dumps({**plain, "fast_tokenizer_files": ["tokenizer.4.0.json"]}))
+    with pytest.raises(MalformedModelError, match=r"tokenizer_config\.json.*fast_tokenizer_files"):
         tokenizer_digest(copy)
 
 

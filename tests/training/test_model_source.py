@@ -94,6 +94,16 @@ def test_a_model_of_the_hub_over_the_limit_is_refused_before_anything_is_fetched
         assert len(hub.asked) == asked
 
 
+def test_every_file_of_a_tokenizer_comes_from_the_hub(tmp_path: Path, llama_folder: Path) -> None:
+    files = {path.name: path.read_bytes() for path in llama_folder.iterdir()}
+    files |= {"spm.model": b"1", "tokenizer.4.0.json": b"{}", "target.spm": b"2"}
+    with running(Hub()) as hub:
+        hub.put("owner/name", files)
+        reached = HubAccess(endpoint=hub.address, cache_folder=tmp_path)
+        found = find_model("owner/name", access=reached)
+    assert {path.name for path in found.iterdir()} == set(files)
+
+
 def test_a_hub_that_is_gone_or_answers_nonsense_is_one_line(tmp_path: Path) -> None:
     with running(Hub(broken=True)) as hub:
         reached = HubAccess(endpoint=hub.address, cache_folder=tmp_path)

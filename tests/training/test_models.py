@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from fl.jobs.subject import ModelKind
 from fl.training.errors import MalformedModelError, UnsafeModelError, WrongModelError
+from fl.training.examples.batches import BatchPlan, classification_batches
+from fl.training.examples.example import LabelledText
+from fl.training.model_digest import model_digest
 from fl.training.models import LoadedModel, Pins, Precision, load_model
+from tests.training.tiny_models import write_gpt2, write_llama
 
 OTHER = bytes(32)
 
@@ -103,6 +109,26 @@ def test_a_damaged_tokenizer_is_refused(copy: Path) -> None:
 def test_a_classifier_needs_two_labels(bert_folder: Path, labels: int | None) -> None:
     with pytest.raises(MalformedModelError, match="at least 2 labels"):
         load(bert_folder, labels)
+
+
+@pytest.mark.parametrize("write", [write_llama, write_gpt2])
+@pytest.mark.parametrize("pad", [None, ord("e") - ord("!")])
+def test_classes_are_read_at_the_last_token_of_a_text_whatever_fills_its_row(
+    tmp_path: Path, write: Callable[[Path], Path], pad: int | None
+) -> None:
+    path = write(tmp_path) / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pad_token_id": pad}))
+    loaded = load(tmp_path)
+    plan = BatchPlan(batch_size=4, tokens_max=16)
+    (batch,) = classification_batches(
+        [LabelledText("tree" * length, 0) for length in (1, 2, 3)], loaded.tokenizer, plan=plan
+    )
+    model: Any = loaded.model
+    together = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+    for row, length in enumerate(batch.attention_mask.sum(1)):
+        alone = model(input_ids=batch.input_ids[row : row + 1, :length]).logits
+        assert torch.allclose(together[row], alone[0], atol=1e-5)
+    assert loaded.digest == model_digest(tmp_path)
 
 
 def test_frozen_weights_may_be_bfloat16(llama_folder: Path) -> None:

@@ -30,9 +30,10 @@ from fl.jobs.messages import (
 from fl.jobs.progress import Progress, Stage
 from fl.jobs.results import AnyResult, BlobFacts, InspectResult
 from fl.jobs.work import AnyJob
+from fl.training.scoring.errors import UnscorableModelError
 from fl.worker.channel import Channel
 from fl.worker.desk import REPORT_INTERVAL_MS, Desk
-from fl.worker.loop import EXIT_ORPHANED, EXIT_REFUSED, PULSE_MS, WorkerLoop
+from fl.worker.loop import EXIT_DEVICE_LOST, EXIT_ORPHANED, EXIT_REFUSED, PULSE_MS, WorkerLoop
 from fl.worker.machine import MachineClock
 from primitives.errors import MalformedBytesError
 from tests.jobs.orders import order
@@ -148,6 +149,8 @@ def test_cancellation_that_comes_with_its_job_is_not_lost() -> None:
         (MalformedBytesError("bad"), FailureCode.BAD_INPUT, "malformed_bytes"),
         (MemoryError(), FailureCode.OUT_OF_MEMORY, ""),
         (RuntimeError("CUDA out of memory. Tried"), FailureCode.OUT_OF_MEMORY, ""),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), FailureCode.OUT_OF_MEMORY, ""),
+        (ValueError("no CUDA error"), FailureCode.WORKER_BUG, ""),
         (RuntimeError("x: can't allocate memory: y"), FailureCode.OUT_OF_MEMORY, ""),
         (RuntimeError("shape mismatch"), FailureCode.WORKER_BUG, ""),
         (ValueError("x" * 10_000), FailureCode.WORKER_BUG, ""),
@@ -166,6 +169,29 @@ def test_error_of_a_job_is_told_by_its_reason_and_the_next_job_is_done(
         assert len(answer.message) <= REASON_LETTERS_MAX
         client.say(Start(2, order("b")))
         assert client.hear() == Finished(2, RESULT)
+
+
+def _unscorable_for(error: Exception) -> None:
+    raise UnscorableModelError("not side by side") from error
+
+
+@pytest.mark.parametrize(
+    ("work", "reason"),
+    [
+        (_raise, FailureCode.WORKER_BUG),
+        (_unscorable_for, FailureCode.BAD_INPUT),
+    ],
+)
+def test_worker_that_lost_its_device_answers_and_ends(
+    work: Callable[[Exception], None], reason: FailureCode
+) -> None:
+    lost = RuntimeError("CUDA error: device-side assert triggered")
+    with worker_with(lambda _: work(lost)) as client:
+        client.say(Start(1, order("a")), Start(2, order("b")))
+        answer = client.hear()
+        assert isinstance(answer, Failed)
+        assert (answer.number, answer.reason) == (1, reason)
+        assert client.status() == EXIT_DEVICE_LOST
 
 
 @pytest.mark.parametrize(

@@ -94,20 +94,6 @@ class _Round:
         gram, squares = self.gram, self.right_squares
         return int(gram[update, right]), int(gram[update, update]), squares[right]
 
-    def cosines(self, update: int) -> list[int]:
-        """Return the Q16 cosines of an update with all updates, the mean taken off."""
-        spread = self._centred(update, update)
-        return [
-            _ratio(self._centred(other, update), self._centred(other, other) * spread)
-            for other in range(self.count)
-        ]
-
-    def _centred(self, one: int, other: int) -> int:
-        """Return the product of what is left without the mean, times the squared count."""
-        count, updates = self.count, self.gram[:, : self.count]
-        with_mean = int(updates[one].sum()) + int(updates[other].sum())
-        return count * (count * int(updates[one, other]) - with_mean) + int(updates.sum())
-
 
 def find_facts(
     candidates: Sequence[Candidate | None],
@@ -169,6 +155,30 @@ def find_repeats(
     return found
 
 
+def cosines(gram: Integers) -> list[list[int]]:
+    """Return the Q16 cosines of vectors with each other, the mean taken off.
+
+    Args:
+        gram: their products with each other.
+    """
+    count, rows = len(gram), gram.tolist()
+    sums = [sum(row) for row in rows]
+    total = sum(sums)
+    # The products of what is left without the mean, times the squared count.
+    centred = [
+        [
+            count * (count * product - own_sum - other_sum) + total
+            for product, other_sum in zip(row, sums, strict=True)
+        ]
+        for row, own_sum in zip(rows, sums, strict=True)
+    ]
+    squares = [row[place] for place, row in enumerate(centred)]
+    return [
+        [_ratio(product, own * other) for product, other in zip(row, squares, strict=True)]
+        for row, own in zip(centred, squares, strict=True)
+    ]
+
+
 def _are_near(product: int, square: int, other_square: int) -> bool:
     """Tell whether two vectors are near, from their product and their squares."""
     lesser = min(square, other_square)
@@ -192,15 +202,15 @@ def _replays(measured: _Round) -> list[bool]:
 
 def _clusters(measured: _Round, originals: Sequence[int]) -> list[int]:
     """Return for each update the least one that a chain of near pairs leads to."""
-    cosines = [measured.cosines(update) for update in range(measured.count)]
+    found = cosines(measured.gram[:, : measured.count])
     # What is zero goes in no direction; with the mean taken off it would go in that of others.
     moving = [update for update in range(measured.count) if measured.right_squares[update]]
     pairs = [(low, high) for high in moving for low in moving if low < high]
-    limits = [_limit([*row[:update], *row[update + 1 :]]) for update, row in enumerate(cosines)]
+    limits = [_limit([*row[:update], *row[update + 1 :]]) for update, row in enumerate(found)]
     clusters = list(range(measured.count))
     for low, high in pairs:
         is_copy = originals[low] == originals[high]
-        stands_out = cosines[high][low] > max(limits[low], limits[high])
+        stands_out = found[high][low] > max(limits[low], limits[high])
         if is_copy or stands_out or measured.is_near(low, high):
             kept, gone = sorted((clusters[low], clusters[high]))
             clusters = [kept if cluster == gone else cluster for cluster in clusters]

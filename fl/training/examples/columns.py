@@ -27,6 +27,7 @@ class Columns:
         group: what each example belongs to; never guessed.
         label_names: the classes in their order. An organisation rarely holds every class, so a
             task of several organisations names them here; otherwise names are sorted as they occur.
+            Whole numbers are places among them, or names themselves where a name is a numeral.
     """
 
     text: str | None = None

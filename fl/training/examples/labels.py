@@ -1,5 +1,6 @@
 """Number the classes of labelled texts."""
 
+import enum
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,16 +9,32 @@ from numpy.typing import NDArray
 LABELS_MAX = 4096
 
 
+class Numerals(enum.Enum):
+    """What a whole number says where names are given and some of them are numerals."""
+
+    PLACE = "place"
+    NAME = "name"
+
+
 class LabelBook:
     """Numbers for labels that are met one by one, whole numbers or names but not both.
 
     Whole numbers stand for themselves. Names are numbered as they come, and sorted when all are
     known; names that are given beforehand keep their places and no other is accepted.
+
+    Args:
+        names: those that are given.
+        numerals: NAME reads 1 as the name "1" whether the table holds it as a number or a text.
     """
 
-    def __init__(self, names: Sequence[str] = ()) -> None:
+    def __init__(self, names: Sequence[str] = (), *, numerals: Numerals = Numerals.PLACE) -> None:
         self._pinned = bool(names)
         self._numbers = {name: number for number, name in enumerate(names)}
+        self._numerals = {
+            whole: number
+            for name, number in self._numbers.items()
+            if numerals is Numerals.NAME and (whole := _whole(name)) is not None
+        }
         self._largest: int | None = None
 
     def number(self, value: object) -> int:
@@ -33,6 +50,8 @@ class LabelBook:
             raise ValueError(f"a label is a whole number or a name, not {value!r}")
         if self._numbers and not self._pinned:
             raise ValueError(f"the label {value!r} is a number, but those before it are names")
+        if self._numerals:
+            return self._numerals[whole] if whole in self._numerals else self._named(str(whole))
         top = len(self._numbers) if self._pinned else LABELS_MAX
         if not 0 <= whole < top:
             raise ValueError(f"the label {whole} is not between 0 and {top - 1}")

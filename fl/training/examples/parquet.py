@@ -9,6 +9,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 
+import msgspec
+
 from fl.training.examples.errors import ExamplesError
 from fl.training.examples.folder import SourceFile
 from fl.training.examples.limits import ReadLimits
@@ -33,7 +35,10 @@ def describe(file: SourceFile) -> Described:
         ExamplesError: it is no Parquet file or damaged.
     """
     with closing(_answers(file, (), ReadLimits())) as answers:
-        return next(answer for answer in answers if isinstance(answer, Described))
+        for answer in answers:
+            if isinstance(answer, Described):
+                return answer
+    raise ExamplesError("damaged Parquet file: its reader says nothing", source=file.shown)
 
 
 def parquet_rows(
@@ -68,12 +73,16 @@ def _answers(
         assert reader.stdout is not None
         with suppress(BrokenPipeError), reader.stdin as request:
             write_frame(request, Request(str(file.path), list(columns), limits))
-        for answer in read_answers(reader.stdout):
-            if isinstance(answer, Refused):
-                raise ExamplesError(
-                    answer.message, source=file.shown, line=answer.row, field=answer.field
-                )
-            yield answer
+        try:
+            for answer in read_answers(reader.stdout):
+                if isinstance(answer, Refused):
+                    raise ExamplesError(
+                        answer.message, source=file.shown, line=answer.row, field=answer.field
+                    )
+                yield answer
+        except (ValueError, msgspec.MsgspecError) as error:
+            message = f"damaged Parquet file: its reader is not understood: {error}"
+            raise ExamplesError(message, source=file.shown) from error
         if reader.wait() != 0:
             message = f"damaged Parquet file: its reader ended with {reader.returncode}"
             raise ExamplesError(message, source=file.shown)

@@ -18,7 +18,7 @@ from fl.training.examples.columns import (
 from fl.training.examples.errors import ExamplesError
 from fl.training.examples.example import LabelledText, PlainText
 from fl.training.examples.folder import Format, SourceFile, SplitFiles
-from fl.training.examples.labels import LabelBook
+from fl.training.examples.labels import LabelBook, Numerals
 from fl.training.examples.limits import ReadLimits
 from fl.training.examples.parquet_frames import Described
 from fl.training.examples.rows import Row
@@ -58,7 +58,10 @@ def read_labelled(
     """
     table = describe(files.train[0], limits)
     chosen = labelled_columns(columns, table.columns, source=source)
-    book = LabelBook(columns.label_names or table.label_names.get(chosen.label, ()))
+    stored = table.label_names.get(chosen.label, ())
+    # A file that names its classes itself holds their places.
+    numerals = Numerals.PLACE if stored else Numerals.NAME
+    book = LabelBook(columns.label_names or stored, numerals=numerals)
 
     def add(row: Row, file: SourceFile, spools: _Spools) -> None:
         text = _text(row, chosen.text, file)

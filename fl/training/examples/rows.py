@@ -33,7 +33,7 @@ def text_columns(file: SourceFile, *, limits: ReadLimits) -> tuple[str, ...]:
     """Return the names of the columns, which for JSON lines are the keys of the first line."""
     with _reading(file):
         if file.format in {Format.CSV, Format.CSV_GZ}:
-            return tuple(_header(csv.reader(_text_lines(file, limits), strict=True), file))
+            return tuple(_header(_csv_cells(file, limits), file))
         first = next(_json_rows(file, limits), None)
     if first is None:
         raise ExamplesError("the file is empty", source=file.shown)
@@ -63,24 +63,32 @@ def _json_rows(file: SourceFile, limits: ReadLimits) -> Iterator[Row]:
 
 
 def _csv_rows(file: SourceFile, limits: ReadLimits) -> Iterator[Row]:
+    lines = _csv_cells(file, limits)
+    names = _header(lines, file)
+    for line, cells in lines:
+        if len(cells) != len(names):
+            if not cells:
+                continue
+            message = f"{len(cells)} fields, but the header names {len(names)}"
+            raise ExamplesError(message, source=file.shown, line=line)
+        yield Row(line, dict(zip(names, cells, strict=True)))
+
+
+def _csv_cells(file: SourceFile, limits: ReadLimits) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of each row, the header's first, with the line where it ends."""
+    # The module's own limit is 128 KiB. It also ends a quote that is never closed.
+    csv.field_size_limit(limits.line_size_bytes_max)
     reader = csv.reader(_text_lines(file, limits), strict=True)
     try:
-        names = _header(reader, file)
         for cells in reader:
-            if len(cells) != len(names):
-                if not cells:
-                    continue
-                message = f"{len(cells)} fields, but the header names {len(names)}"
-                raise ExamplesError(message, source=file.shown, line=reader.line_num)
-            yield Row(reader.line_num, dict(zip(names, cells, strict=True)))
+            yield reader.line_num, cells
     except csv.Error as error:
-        # The module's own limit on a field also ends a quote that is never closed.
         message = f"not valid CSV: {error}"
         raise ExamplesError(message, source=file.shown, line=reader.line_num) from error
 
 
-def _header(reader: Iterator[list[str]], file: SourceFile) -> list[str]:
-    names = next(reader, [])
+def _header(lines: Iterator[tuple[int, list[str]]], file: SourceFile) -> list[str]:
+    _, names = next(lines, (0, []))
     if not names:
         raise ExamplesError("the file is empty, without a header", source=file.shown)
     twice = sorted(name for name, count in Counter(names).items() if count > 1)

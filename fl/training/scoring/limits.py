@@ -74,7 +74,9 @@ def cut_for(
 def _token_size_bytes(adapter: Adapter) -> int:
     """Return about what one token holds at the widest point of a layer, or of the output."""
     config: Any = adapter.loaded.model.config
-    width, inner = config.hidden_size, getattr(config, "intermediate_size", 4 * config.hidden_size)
+    width = config.hidden_size
+    # Where it is None, as in GPT-Neo, the model takes four times the width itself.
+    inner = getattr(config, "intermediate_size", None) or 4 * width
     numbers = 8 * width + 3 * inner
     if adapter.loaded.kind is ModelKind.CAUSAL_LM:
         numbers = max(numbers, 3 * config.vocab_size)

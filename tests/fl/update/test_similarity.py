@@ -1,21 +1,27 @@
 """Copies, near-copies and replays are found; honest updates that resemble each other are not."""
 
+import itertools
+import math
+import time
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from fl.rules.limits import ONE
 from fl.rules.scorecard import MALFORMED, REPLAY, VALID
 from fl.rules.update.layout import TensorLayout, TensorSpec
 from fl.rules.update.norms import norm
+from fl.rules.update.products import SHIFT, products
 from fl.rules.update.root import content_digest
 from fl.rules.update.rows import COORDINATE_MAX, Int32s
-from fl.rules.update.similarity import Candidate, find_facts, find_repeats
+from fl.rules.update.similarity import Candidate, cosines, find_facts, find_repeats
 from fl.rules.update.spans import Execution
 
 SIZE = 3_000
 LAYOUT = TensorLayout.of([TensorSpec("weights", (SIZE,))])
+EIGHT = TensorSpec("weights", (8,))
 SIGNAL, NOISE = 0.02, 0.02
 
 Real = npt.NDArray[np.float64]
@@ -231,6 +237,33 @@ def test_scaled_and_noisy_copy_of_an_earlier_update_of_another_is_found(
 def test_honest_update_repeats_no_earlier_one_of_anybody(noise: float) -> None:
     earlier = [(one, place) for place, one in enumerate(honest(8, seed=30, noise=noise))]
     assert not any(find_repeats(honest(8, seed=31, noise=noise), earlier))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 16])
+def test_cosines_are_those_of_updates_without_their_mean_to_the_last_digit(count: int) -> None:
+    dice = np.random.default_rng(count)
+    vectors = dice.integers(-COORDINATE_MAX, COORDINATE_MAX, (count, 50), dtype=np.int32)
+    found = cosines(products(list(vectors), list(vectors)))
+    # Of the numbers as `products` sees them, times the count so that the mean is whole.
+    moved = (vectors >> SHIFT).astype(object)
+    rest = moved * count - moved.sum(axis=0)
+    gram = [[int((one * other).sum()) for other in rest] for one in rest]
+    for one, other in itertools.product(range(count), repeat=2):
+        squares = gram[one][one] * gram[other][other]
+        expected = gram[one][other] * ONE // math.isqrt(squares) if squares else 0
+        assert found[one][other] == expected
+
+
+def test_work_grows_with_the_pairs_of_updates() -> None:
+    updates = [vector[:8] for vector in honest(120)]
+    contents = [content_digest(vector, layout=TensorLayout.of([EIGHT])) for vector in updates]
+    candidates = [
+        Candidate(vector=one, content=two) for one, two in zip(updates, contents, strict=True)
+    ]
+    began_s = time.process_time()
+    find_facts(candidates, norms=[0] * len(updates), global_deltas=())
+    # Summing all products for each pair takes ten seconds.
+    assert time.process_time() - began_s < 5
 
 
 def test_facts_do_not_depend_on_spans() -> None:

@@ -1,6 +1,7 @@
 """Parquet files, most of them read in this process and the dangerous ones as users read them."""
 
 import io
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fl.training.examples.columns import Columns
 from fl.training.examples.errors import ExamplesError
 from fl.training.examples.example import LabelledText
 from fl.training.examples.folder import Format, SourceFile
@@ -192,3 +194,34 @@ def test_missing_column_is_named(tmp_path: Path) -> None:
 def test_frame_that_is_too_long_is_refused() -> None:
     with pytest.raises(ValueError, match="a frame of 4294967295 bytes"):
         list(read_answers(io.BytesIO(b"\xff" * 8)))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"\xff" * 8, b"\0\0\0\1\xc1", b"\0\0\0\2\x91\x09", b"\0\0\0\3\x93\x02\x01"],
+    ids=["too long", "no msgpack", "of no kind", "of another shape"],
+)
+def test_reader_that_talks_nonsense_is_an_error_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    program = f"import sys; sys.stdin.buffer.read(); sys.stdout.buffer.write({answer!r})"
+    monkeypatch.setattr("fl.training.examples.parquet.READER", (sys.executable, "-c", program))
+    path = write_parquet(tmp_path / "train.parquet")
+    assert refusal(tmp_path).startswith(f"{path}: damaged Parquet file: ")
+
+
+def test_reader_that_says_nothing_is_an_error_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fl.training.examples.parquet.READER", (sys.executable, "-c", ""))
+    path = write_parquet(tmp_path / "train.parquet")
+    assert refusal(tmp_path).startswith(f"{path}: damaged Parquet file: ")
+
+
+def test_whole_numbers_are_places_where_the_file_names_its_classes(tmp_path: Path) -> None:
+    stored = b'{"info": {"features": {"label": {"names": ["1", "2"], "_type": "ClassLabel"}}}}'
+    write_parquet(tmp_path / "train.parquet", metadata=stored)
+    write_parquet(tmp_path / "test.parquet", metadata=stored)
+    for columns in (Columns(), Columns(label_names=("1", "2"))):
+        found = open_labelled(str(tmp_path), columns=columns)
+        assert [example.label for example in found.train] == [row["label"] for row in FRUIT]

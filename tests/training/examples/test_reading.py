@@ -1,5 +1,6 @@
 """What becomes of the rows of a table: which columns, which classes, which split."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,27 @@ def test_every_text_format_gives_the_same_examples(tmp_path: Path, name: str) ->
     assert found.train[3] == LabelledText("Grüße vom Apfelbaum 🍎", 0)
     assert [len(found.train), len(found.test), found.skipped] == [4, 1, 0]
     assert found.label_names == ("0", "1")
+
+
+@pytest.mark.parametrize("write", [write_jsonl, write_csv])
+@pytest.mark.parametrize("names", [("1", "2", "3"), ("-1", "0", "1"), ("20", "10", "x")])
+def test_numerals_that_are_names_are_no_places_in_any_format(
+    tmp_path: Path, write: Callable[[Path, Rows], Path], names: tuple[str, ...]
+) -> None:
+    rows = labelled(*(int(name) for name in names if name != "x"))
+    for half in ("train", "test"):
+        write(tmp_path / (f"{half}.csv" if write is write_csv else f"{half}.jsonl"), rows)
+    found = open_labelled(str(tmp_path), columns=Columns(label_names=names))
+    assert [example.label for example in found.train] == list(range(len(rows)))
+
+
+@pytest.mark.parametrize("write", [write_jsonl, write_csv])
+def test_number_that_is_no_name_among_numerals_is_refused(
+    tmp_path: Path, write: Callable[[Path, Rows], Path]
+) -> None:
+    write(tmp_path / ("train.csv" if write is write_csv else "train.jsonl"), labelled(1, 0))
+    message = refusal(str(tmp_path), Columns(label_names=("1", "2")))
+    assert "the label 0 is none of 1, 2" in message.replace("'", "")
 
 
 def test_files_of_one_split_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:

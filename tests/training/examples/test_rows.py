@@ -82,6 +82,8 @@ def test_deep_nesting_is_refused(tmp_path: Path) -> None:
         (b'text,label\n"a"b,1\n', 2, "not valid CSV"),
         (b"text,label\na,0\n\xe4,1\n", 3, "not UTF-8 at byte 0"),
         (b"text,label\na,zero\nb,1\n", 3, "field 'label': the label '1' is a number"),
+        (b'"text"x,label\na,0\n', 1, "not valid CSV"),
+        (b"text,label\ra,0\r", 1, "not valid CSV: new-line character"),
         (b"note,kind\na,0\n", None, "no label column among note, kind; name it with label="),
     ],
 )
@@ -93,12 +95,18 @@ def test_bad_csv_is_refused_with_file_and_line(
     assert message in str(error)
 
 
-def test_quote_that_is_never_closed_ends_at_the_limit_of_a_field(tmp_path: Path) -> None:
+def test_cell_of_csv_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    write_csv(tmp_path / "test.csv")
+    text = "x" * 200_000
+    written(tmp_path, "train.csv", f"text,label\n{text},0\nb,1\n".encode())
+    assert next(iter(open_labelled(str(tmp_path)).train)).text == text
+
+
+def test_quote_that_is_never_closed_ends_at_the_length_of_a_line(tmp_path: Path) -> None:
     rows = "".join(f"line {number} of many\n" for number in range(20_000))
-    error = refusal(
-        written(tmp_path, "train.csv", f'text,label\n"{rows}'.encode()), limits=ReadLimits()
-    )
-    assert "field larger than field limit (131072)" in str(error)
+    path = written(tmp_path, "train.csv", f'text,label\n"{rows}'.encode())
+    error = refusal(path, limits=ReadLimits(line_size_bytes_max=100_000))
+    assert "field larger than field limit (100000)" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def test_model_is_whole_again_after_a_way_through_it_failed(gpt2: LoadedModel) -
     )
     modules = [type(module) for module in adapter.model.modules()]
     forward = SplicedForward(adapter.loaded.model, sites)
-    with pytest.raises(RuntimeError), torch.no_grad():
+    with pytest.raises(UnscorableModelError, match="GPT2LMHeadModel"), torch.no_grad():
         forward.losses(batch, forward.shared(batch.ids), parts=parts, variants=3)
     assert [type(module) for module in adapter.model.modules()] == modules
 
