@@ -25,8 +25,9 @@ _NVIDIA_DRIVER: Final = Path("/dev/nvidiactl")
 def serve(make_craft: Callable[[Machine], Craft], arguments: Sequence[str]) -> int:
     """Do jobs until the client says stop; return the exit status, for `leave`.
 
-    The status is 0 after a stop, EXIT_DEVICE_LOST after an error that spoils CUDA for the process, and EXIT_REFUSED, with a line on stderr, if the command line is
-    wrong or the client is not understood. The process ends at once when the client is gone.
+    The status is 0 after a stop; EXIT_DEVICE_LOST after an error that spoils CUDA for the process;
+    EXIT_REFUSED, with a line on stderr, if the command line is wrong or the client is not
+    understood. The process ends at once when the client is gone.
     """
     options = _parser().parse_args(arguments)
     try:
