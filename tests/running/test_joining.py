@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import structlog
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -60,10 +59,9 @@ def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(name="late")
 def _late(homes: Path, tmp_path: Path, crowded: bytes) -> Iterator[Foundation]:
     """Return what a node stands on that never ran, and that wants a snapshot."""
-    logs, interval_s = structlog.get_config(), sys.getswitchinterval()
+    interval_s = sys.getswitchinterval()
     home = shutil.copytree(homes, tmp_path / "net") / FULL
     yield replace(foundation_of(home, JOIN), genesis=crowded)
-    structlog.configure(**logs)
     sys.setswitchinterval(interval_s)
 
 

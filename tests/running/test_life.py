@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import structlog
 
 from node.__main__ import main
 from node.app import (
@@ -45,9 +44,8 @@ def _network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(name="homes")
 def _homes(network: Path, tmp_path: Path) -> Iterator[Path]:
     """Return the folders of the network, which no test has used."""
-    logs, interval_s = structlog.get_config(), sys.getswitchinterval()
+    interval_s = sys.getswitchinterval()
     yield Path(shutil.copytree(network, tmp_path / "net"))
-    structlog.configure(**logs)
     sys.setswitchinterval(interval_s)
 
 

@@ -1,8 +1,6 @@
 import io
 import json
-from collections.abc import Iterator
 
-import pytest
 import structlog
 
 from node.config.sections import LogFormat, LogLevel, LogsSection
@@ -16,13 +14,6 @@ class FixedClock:
 
     def wall_ms(self) -> int:
         return 1_700_000_000_123
-
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 def configured(
