@@ -1,6 +1,7 @@
 """`hanse devnet`: a network of real nodes on this machine that trains, and can be hurt."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -346,6 +347,7 @@ def _drive(folder: Path, plan: "Plan", *, keep: bool, as_json: bool) -> None:
     from devnet.local.report import verdict
     from devnet.local.table import render
     from node.running.clock import SystemClock
+    from primitives.errors import HanseError
 
     console = Console(stderr=as_json, highlight=False)
     with Live(console=console, auto_refresh=False, transient=True) as live:
@@ -364,8 +366,10 @@ def _drive(folder: Path, plan: "Plan", *, keep: bool, as_json: bool) -> None:
                 is_done = True
             except BaseException:
                 if drive.network is not None and drive.partial is not None:
-                    path = await report_on(drive.network, drive.partial)
-                    typer.echo(f"report of the rounds until then: {path}", err=True)
+                    # A disk that is full must not hide why the run broke off.
+                    with contextlib.suppress(HanseError, OSError):
+                        path = await report_on(drive.network, drive.partial)
+                        typer.echo(f"report of the rounds until then: {path}", err=True)
                 raise
             finally:
                 if drive.network is not None and not (keep and is_done):

@@ -130,26 +130,29 @@ def _counts(texts: Texts, part: Sequence[int]) -> tuple[int, ...]:
 
 
 def _write(path: Path, texts: Texts, part: Sequence[int]) -> None:
-    _write_lines(path, [texts.train[one] for one in part])
+    _write_lines(path, [texts.train[one] for one in part], texts.label_names)
 
 
 def _write_test(folder: Path, texts: Texts, part: Sequence[int]) -> None:
     chosen: list[LabelledText | PlainText] = [texts.test[one] for one in part]
-    _write_lines(folder / "test.jsonl", chosen)
-    _write_lines(folder / "train.jsonl", chosen[:1])
+    _write_lines(folder / "test.jsonl", chosen, texts.label_names)
+    _write_lines(folder / "train.jsonl", chosen[:1], texts.label_names)
 
 
-def _write_lines(path: Path, examples: Sequence[LabelledText | PlainText]) -> None:
+def _write_lines(
+    path: Path, examples: Sequence[LabelledText | PlainText], names: Sequence[str]
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for example in examples:
-            file.write(msgspec.json.encode(_row(example)) + b"\n")
+            file.write(msgspec.json.encode(_row(example, names)) + b"\n")
 
 
-def _row(example: LabelledText | PlainText) -> dict[str, str | int]:
+def _row(example: LabelledText | PlainText, names: Sequence[str]) -> dict[str, str]:
     match example:
         case LabelledText(text=text, label=label):
-            return {"text": text, "label": label}
+            # By its name: where names are numerals, a number would be taken for another of them.
+            return {"text": text, "label": names[label]}
         case PlainText(prompt=""):
             return {"text": example.text}
         case PlainText():

@@ -324,11 +324,11 @@ def _worker_options(folder: Path, plan: Plan, node: NodePlan) -> tuple[str, ...]
     if node.is_honest:
         return tuple(options)
     options += ["--ring", str(folder / "ring"), "--trainers", str(len(plan.of(Part.TRAINER)))]
-    cheats = [one.number for one in plan.nodes if not one.is_honest]
-    options += ["--attackers", str(len(cheats)), "--number", str(cheats.index(node.number))]
     options += ["--spoils", str(folder / node.name / "blobs" / "files")]
     if node.attack:
-        options += ["--attack", node.attack]
+        attackers = [one.number for one in plan.nodes if one.attack]
+        options += ["--attackers", str(len(attackers))]
+        options += ["--number", str(attackers.index(node.number)), "--attack", node.attack]
     if node.lie:
         options += ["--lie", node.lie]
     return tuple(options)

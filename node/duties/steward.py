@@ -319,8 +319,9 @@ class Steward:
     # Planning.
 
     def _plan(self, task: int, followed: _Followed, scene: Scene, group: asyncio.TaskGroup) -> None:
-        now_ms = self._now_ms()
-        number, _, rung = _place_of(scene)
+        now_ms, running = self._now_ms(), scene.round
+        # What failed between two rounds is tried again: the next round needs what it makes.
+        number, rung = (0, 0) if running is None else (running.number, running.rung)
         belongings = self._stock.taken(
             scene,
             given_up=followed.setbacks.given_up(round_number=number, rung=rung),

@@ -118,7 +118,10 @@ def packed_batches(
 
 
 def fill_token(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Return the token that fills rows; any will do where there is none, for masks hide it."""
+    """Return the token that fills rows; 0 where a tokenizer has none.
+
+    Masks hide it, but causal models read a class at the last token that is another one.
+    """
     for token in (tokenizer.pad_token_id, tokenizer.eos_token_id):
         if isinstance(token, int):
             return token

@@ -60,6 +60,12 @@ def test_parts_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert set(own.train) <= set(whole.train)
 
 
+def test_classes_are_written_by_name_since_names_may_be_numerals(tmp_path: Path) -> None:
+    division = divide(_order(tmp_path, kind="classification"))
+    lines = (tmp_path / "node-1/examples/train.jsonl").read_text().splitlines()
+    assert {json.loads(line)["label"] for line in lines} <= set(division.label_names)
+
+
 def test_node_without_a_use_for_a_file_has_one_line_of_it(tmp_path: Path) -> None:
     divide(_order(tmp_path, kind="classification"))
     assert len(_texts(tmp_path / "node-0/examples/train.jsonl")) == 1
