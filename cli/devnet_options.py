@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from cli.model_publish import RATE_MAX, RATE_MIN, RateFall
+from cli.model_publish import ADJUSTMENT, RATE_KEPT, RATE_MAX, RATE_MIN, RateFall
 from cli.reals import real_between
 
 
@@ -100,22 +100,8 @@ Rate: TypeAlias = Annotated[
 Schedule: TypeAlias = Annotated[
     RateFall, typer.Option("--schedule", help="Of the learning rate within a round.")
 ]
-RateKept: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--rate-kept", min=1, max=100, metavar="PERCENT", help="Of that rate from round to round."
-    ),
-]
-Adjustment: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--adjustment",
-        min=0,
-        max=100,
-        metavar="PERCENT",
-        help="Of a trainer's own shares of the classes, taken out of what it learns.",
-    ),
-]
+RateKept: TypeAlias = Annotated[int | None, RATE_KEPT]
+Adjustment: TypeAlias = Annotated[int | None, ADJUSTMENT]
 TrainS: TypeAlias = Annotated[
     int | None,
     typer.Option("--train-seconds", min=1, max=10**6, help="How long a round waits for updates."),

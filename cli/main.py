@@ -21,7 +21,7 @@ from cli.lazy import LazyGroup
 from cli.printing import print_error
 from cli.simulate import simulate
 from cli.version import version
-from primitives.errors import HanseError
+from primitives.errors import HanseError, first_error
 
 _MODEL: Final = "Train a model together"
 _CHAIN: Final = "The chain"
@@ -135,10 +135,7 @@ class RootGroup(TyperGroup):
         except ExceptionGroup as group:
             if group.split((HanseError, OSError))[1] is not None:
                 raise
-            error: Exception = group
-            while isinstance(error, ExceptionGroup):
-                error = error.exceptions[0]
-            raise error from group
+            raise first_error(group) from group
 
 
 def _is_text(word: str) -> bool:

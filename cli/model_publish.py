@@ -109,22 +109,18 @@ Rate: TypeAlias = Annotated[
     ),
 ]
 Schedule: TypeAlias = Annotated[RateFall, typer.Option(help="Of that rate within a round.")]
-RateKept: TypeAlias = Annotated[
-    int,
-    typer.Option(
-        "--rate-kept", min=1, max=100, metavar="PERCENT", help="Of that rate from round to round."
-    ),
-]
-Adjustment: TypeAlias = Annotated[
-    int,
-    typer.Option(
-        "--adjustment",
-        min=0,
-        max=100,
-        metavar="PERCENT",
-        help="Of a trainer's own shares of the classes, taken out of what it learns.",
-    ),
-]
+RATE_KEPT: Final = typer.Option(
+    "--rate-kept", min=1, max=100, metavar="PERCENT", help="Of that rate from round to round."
+)
+RateKept: TypeAlias = Annotated[int, RATE_KEPT]
+ADJUSTMENT: Final = typer.Option(
+    "--adjustment",
+    min=0,
+    max=100,
+    metavar="PERCENT",
+    help="Of a trainer's own shares of the classes, taken out of what it learns.",
+)
+Adjustment: TypeAlias = Annotated[int, ADJUSTMENT]
 Tokens: TypeAlias = Annotated[
     int, typer.Option(min=2, max=_COUNT_MAX, help="At which a text is cut.")
 ]

@@ -158,3 +158,10 @@ class RemoteProtocolError(PeerError):
     """Report that a peer broke a protocol; this lowers the score of the peer."""
 
     code: ClassVar[str] = "remote_protocol"
+
+
+def first_error(error: BaseException) -> BaseException:
+    """Return the first error of a group that is none; of anything else, itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from devnet.local.campaign import Campaign
-from devnet.local.errors import NotReadyError, first_error
+from devnet.local.errors import NotReadyError
 from devnet.local.network import LocalNetwork
 from devnet.local.plan import Part, Plan, quorum_survives
 from devnet.local.report import write_report
@@ -19,7 +19,7 @@ from devnet.local.watching import Watcher
 from fl.jobs.results import PrepareResult
 from node.rpc.errors import NodeAnswerError, NodeUnreachableError
 from primitives.clock import Clock
-from primitives.errors import HanseError
+from primitives.errors import HanseError, first_error
 
 LOOK_S: Final = 0.5
 GONE_LOOKS: Final = 20

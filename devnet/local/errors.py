@@ -58,10 +58,3 @@ class DivergedError(DevnetError):
     """Two nodes have different states at one height; this must never happen."""
 
     code: ClassVar[str] = "devnet_diverged"
-
-
-def first_error(error: BaseException) -> BaseException:
-    """Return the first error of a group that is none; of anything else, itself."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

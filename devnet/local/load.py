@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from devnet.local.errors import NoDevnetError, first_error
+from devnet.local.errors import NoDevnetError
 from devnet.local.founding import load_keys
 from devnet.local.network import LocalNetwork
 from devnet.local.purse import Purse
@@ -21,6 +21,7 @@ from node.ledger.transaction import Action, SignedTransaction, Transfer
 from node.rpc.client import NodeClient
 from node.rpc.errors import NodeAnswerError, NodeUnreachableError
 from node.rpc.stream_schemas import CommitNotice, Topic
+from primitives.errors import first_error
 from primitives.ids import Address, ChainId, Gas, Grain
 from primitives.keys import PrivateKey
 

@@ -5,7 +5,8 @@ from typing import Annotated, Final
 import msgspec
 
 from devnet.local.errors import PlanError
-from fl.jobs.local_terms import Part, RateSchedule
+from fl.jobs.bounds import Percent
+from fl.jobs.local_terms import RateSchedule
 from fl.jobs.subject import LAYERS_MAX
 from fl.training.tiny import tiny_model_folder
 
@@ -64,7 +65,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     learning_rate_nano: Positive = 5_000_000
     schedule: RateSchedule = RateSchedule.CONSTANT
     rate_kept_percent: Positive = 100
-    adjustment_percent: Part = 75
+    adjustment_percent: Percent = 75
     train_s: Positive = 120
     score_s: Positive = 120
     byzantine_percent: int = 25

@@ -10,6 +10,7 @@ from primitives.ids import DIGEST_SIZE_BYTES
 PATH_LETTERS_MAX: Final = 4_096
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 PathText = Annotated[str, msgspec.Meta(min_length=1, max_length=PATH_LETTERS_MAX)]
 DigestBytes = Annotated[

@@ -5,13 +5,12 @@ from typing import Annotated, Final
 
 import msgspec
 
-from fl.jobs.bounds import Count
+from fl.jobs.bounds import Count, Percent
 from fl.rules.update.header import Width
 
 NANO: Final = 1_000_000_000
 
-Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
-Part = Annotated[int, msgspec.Meta(ge=0, le=100)]
+KeptPercent = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Parts = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
 
@@ -75,5 +74,5 @@ class LocalTerms(
     prompt_loss: PromptLoss = PromptLoss.IGNORED
     width: Width = Width.INT16
     schedule: RateSchedule = RateSchedule.CONSTANT
-    rate_kept_percent: Percent = 100
-    adjustment_percent: Part = 0
+    rate_kept_percent: KeptPercent = 100
+    adjustment_percent: Percent = 0

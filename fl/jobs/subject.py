@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from fl.jobs.bounds import Count, DigestBytes, PathText, StoredBlob
+from fl.jobs.bounds import Count, DigestBytes, PathText, Percent, StoredBlob
 
 TARGETS_MAX: Final = 64
 LAYERS_MAX: Final = 1_024
@@ -154,4 +154,4 @@ class PanelSource(_Part, frozen=True, kw_only=True):
     examples: ExampleSource
     probes: Annotated[tuple[ExampleSource, ...], msgspec.Meta(max_length=PROBES_MAX)] = ()
     tokens_max: Annotated[int, msgspec.Meta(ge=2, le=1 << 20)] = 128
-    adjustment_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    adjustment_percent: Percent = 0

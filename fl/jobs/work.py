@@ -10,7 +10,7 @@ from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
 
-from fl.jobs.bounds import Count, DigestBytes, PathText, StoredBlob
+from fl.jobs.bounds import Count, DigestBytes, PathText, Percent, StoredBlob
 from fl.jobs.local_terms import LocalTerms
 from fl.jobs.results import (
     AggregateResult,
@@ -170,7 +170,7 @@ class ScoreJob(Job[ScoreResult], frozen=True, kw_only=True, tag=5):
     penalty: Count = 0
     seed: Count = 0
     rule: Rule = Rule.TRIMMED_MEAN
-    byzantine_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    byzantine_percent: Percent = 0
 
 
 class EvaluateJob(Job[EvaluateResult], frozen=True, kw_only=True, tag=6):

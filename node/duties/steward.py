@@ -41,7 +41,7 @@ from node.duties.verdicts import Verdict, judge
 from node.duties.wallet import Ledger
 from node.federation.calls import IDENTITY, ROUNDS
 from primitives.clock import Clock
-from primitives.errors import HanseError
+from primitives.errors import HanseError, first_error
 
 LOOK_MS: Final = 500
 """Between two plans when nothing happens: deadlines and turns come by themselves."""
@@ -448,9 +448,7 @@ def _place_of(scene: Scene) -> Place:
 
 def _first(group: BaseExceptionGroup[BaseException]) -> HanseError | OSError:
     """Return one of the errors of a duty; one says enough."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    error = first_error(group)
     assert isinstance(error, HanseError | OSError)
     return error
 

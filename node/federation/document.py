@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final
 
 import msgspec
 
-from fl.jobs.bounds import Count, DigestBytes, PathText
+from fl.jobs.bounds import Count, DigestBytes, PathText, Percent
 from fl.jobs.local_terms import LocalTerms
 from fl.jobs.subject import (
     LABELS_MAX,
@@ -33,7 +33,6 @@ TITLE_LETTERS_MAX: Final = 96
 TEXT_LETTERS_MAX: Final = 8_192
 DOCUMENT_SIZE_BYTES_MAX: Final = 3 * LAYOUT_SIZE_BYTES_MAX + LABELS_MAX * 1_040 + (1 << 17)
 
-Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=TITLE_LETTERS_MAX)]
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_LETTERS_MAX)]
 

@@ -23,6 +23,7 @@ from node.rpc.rendering import Renderer
 from node.rpc.stream_schemas import FromNode, Notice, Topic
 from node.rpc.topics import MESSAGE_BYTES_MAX, Topics
 from p2p.token_bucket import TokenBucket
+from primitives.errors import first_error
 
 FEED_WAITING_MAX: Final = 1_024
 LOG_WAITING_MAX: Final = 256
@@ -228,8 +229,9 @@ class SocketSession:
 
 
 def _first(errors: BaseExceptionGroup[_CutError]) -> _CutError:
-    error = errors.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    error = first_error(errors)
+    assert isinstance(error, _CutError)
+    return error
 
 
 def new_socket() -> web.WebSocketResponse:
