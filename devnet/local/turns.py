@@ -21,7 +21,7 @@ from fl.worker.desk import Desk
 from fl.worker.loop import Craft
 from fl.worker.machine import Machine
 
-LOOK_S: Final = 0.05
+LOOK_S: Final = 0.01
 _HEAVY: Final = (PrepareJob, TrainJob, ScoreJob, EvaluateJob, WarmJob)
 """What loads torch; all else is short."""
 
@@ -56,18 +56,27 @@ class Turns:
             held.close()
 
     def _wait(self, desk: Desk) -> IO[bytes]:
-        assert self._folder is not None, "without a folder nobody waits"
-        while True:
-            for number in range(self._at_once):
-                file = (self._folder / f"turn-{number}").open("ab")
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    file.close()
-                else:
-                    return file
+        held = self._free()
+        if held is None:
             desk.report(Stage.LOADING, note="waiting for a turn")
+        while held is None:
             time.sleep(LOOK_S)
+            desk.check()
+            held = self._free()
+        return held
+
+    def _free(self) -> IO[bytes] | None:
+        """Take a turn that nobody holds."""
+        assert self._folder is not None, "without a folder nobody waits"
+        for number in range(self._at_once):
+            file = (self._folder / f"turn-{number}").open("ab")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+            else:
+                return file
+        return None
 
 
 class PatientCraft:

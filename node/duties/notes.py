@@ -17,6 +17,7 @@ import structlog
 from fl.jobs.bounds import CidBytes, Count, DigestBytes, Whole
 from fl.rules.limits import MEASURES_MAX, UPDATES_MAX
 from fl.rules.scorecard import RECORD_SIZE_BYTES
+from primitives.cid import Cid
 from primitives.codec import Codec
 from primitives.errors import MalformedBytesError
 
@@ -86,9 +87,10 @@ class RoundNotes(_Note, frozen=True, kw_only=True):
     candidates: Annotated[tuple[CandidateNote, ...], msgspec.Meta(max_length=RUNGS_MAX)] = ()
     reports: Annotated[tuple[ReportNote, ...], msgspec.Meta(max_length=RUNGS_MAX)] = ()
 
-    def candidate(self, rung: int) -> CandidateNote | None:
-        """Return the aggregate of a rung."""
-        return next((one for one in self.candidates if one.rung == rung), None)
+    def candidate(self, rung: int) -> bytes:
+        """Return the digest of the aggregate of a rung; empty if there is none."""
+        found = (Cid.decode(one.model).digest for one in self.candidates if one.rung == rung)
+        return next(found, b"")
 
     def report(self, rung: int, aggregate: bytes) -> ReportNote | None:
         """Return the report on what has a quorum at a rung."""

@@ -8,8 +8,10 @@
     | AVAILABILITY | keep it offered                | fetch, attest                               |
     | SCORE_COMMIT |                                | fetch what it lacks, score, commit scores   |
     | SCORE_REVEAL |                                | reveal scores; score again if they are lost |
-    | AGGREGATE    |                                | fetch what it lacks, aggregate, vote        |
-    | GUARD        |                                | fetch the candidate, evaluate, report       |
+    | AGGREGATE    |                                | fetch what it lacks, aggregate, vote; then  |
+    |              |                                | evaluate what it voted for                  |
+    | GUARD        |                                | report; before that, if another aggregate   |
+    |              |                                | has the quorum, fetch and evaluate that     |
     | any          | claim what has vested          | in turn: advance what stands still          |
 
 A duty is in the plan for as long as it is due, so whoever carries plans out starts what is new in
@@ -240,12 +242,19 @@ class _Draft:
             self._add(Step.JUDGE, bits=bits_of(available))
 
     def _vote(self, running: RunningRound) -> None:
-        if Deed.VOTED in running.deeds:
-            return
+        has_voted = Deed.VOTED in running.deeds
         if running.rung in self._own.candidates:
-            self._add(Step.VOTE)
-        elif self._is_equipped(running, running.weighted()):
+            if not has_voted:
+                self._add(Step.VOTE)
+            self._foresee(running)
+        elif not has_voted and self._is_equipped(running, running.weighted()):
             self._add(Step.AGGREGATE, bits=bits_of(running.weighted()))
+
+    def _foresee(self, running: RunningRound) -> None:
+        """Plan to evaluate the own candidate, which should get the quorum, while votes travel."""
+        can_score = Role.SCORER in self._roles and Step.EVALUATE not in self._own.given_up
+        if can_score and running.rung not in self._own.reports:
+            self._add(Step.EVALUATE)
 
     def _guard(self, running: RunningRound) -> None:
         if Deed.REPORTED in running.deeds:

@@ -130,7 +130,8 @@ class Belongings:
         has_card: the own scorecard.
         candidates: by rung, the digest of the aggregate as this node computed it.
         has_aggregate: the blob that has a quorum at this rung.
-        reports: rungs for which the guard's measures are at hand.
+        reports: rungs for which the guard's measures are at hand, under what has a quorum or,
+            before anything has, under the own candidate.
         given_up: steps that cannot be done here, for this round or for good.
         idle_since_ms: when this node saw that no round runs.
         empty_rounds: how many rounds in a row ended without any update.

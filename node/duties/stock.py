@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from node.duties.duty import Step
 from node.duties.equipment import Equipment
 from node.duties.history import History
-from node.duties.notes import CandidateNote, RoundNotes
+from node.duties.notes import RoundNotes
 from node.duties.scene import Scene
 from node.duties.situation import Belongings
 from node.duties.trainer import Sealed
@@ -46,7 +46,7 @@ class Stock:
         root = self._update_root(notes)
         sealed = Sealed.of(scene, running, root=root, trainer=self._own.who)
         aggregate = Digest(running.aggregate or b"")
-        report = notes.report(running.rung, aggregate)
+        report = notes.report(running.rung, running.aggregate or notes.candidate(running.rung))
         roots = {one.root for one in running.updates if one.root is not None}
         return Belongings(
             has_model=anyway.has_model,
@@ -70,11 +70,5 @@ class Stock:
         return root if self._own.blobs.has(root) else b""
 
     def _candidates(self, notes: RoundNotes) -> Mapping[int, bytes]:
-        return {one.rung: _model(one) for one in notes.candidates if self._is_whole(one)}
-
-    def _is_whole(self, note: CandidateNote) -> bool:
-        return self._own.blobs.has(_model(note))
-
-
-def _model(note: CandidateNote) -> Digest:
-    return Cid.decode(note.model).digest
+        found = {one.rung: Cid.decode(one.model).digest for one in notes.candidates}
+        return {rung: model for rung, model in found.items() if self._own.blobs.has(model)}

@@ -22,7 +22,6 @@ from node.duties.trainer import Sealed
 from node.federation import calls
 from node.federation.commitments import scores_commitment
 from node.federation.states import RoundState, UpdateState
-from primitives.cid import Cid
 from primitives.errors import HanseError
 from primitives.ids import Digest
 
@@ -97,29 +96,27 @@ class Validator:
 
     async def vote(self, scene: Scene, running: RoundState) -> None:
         """Vote for the aggregate that this node computed."""
-        note = self._own.notebook.of_round(scene.task, running.number).candidate(running.rung)
-        if note is None:
-            raise LostResultError(f"the aggregate of rung {running.rung} is not here")
-        aggregate = Cid.decode(note.model).digest
+        aggregate = self._candidate(scene, running)
         await self._own.call(scene, calls.vote(scene.task, aggregate=aggregate))
 
     async def evaluate(self, scene: Scene, running: RoundState, on_progress: OnProgress) -> None:
-        """Measure what the guard watches, under the aggregate that has a quorum.
+        """Measure what the guard watches, under what has a quorum or else under the own candidate.
 
         Raises:
+            LostResultError: nothing has a quorum, and the own candidate is not here.
             UnfitReportError: this node has fewer measures than the task guards.
         """
         own = self._own
-        assert running.aggregate is not None, "there is a candidate in GUARD"
+        aggregate = Digest(running.aggregate or self._candidate(scene, running))
         weights = await own.blobs.stored(scene.model)
         job = EvaluateJob(
             subject=scene.subject(own.learning, weights=weights),
-            candidate=await own.blobs.stored(Digest(running.aggregate)),
+            candidate=await own.blobs.stored(aggregate),
             panel=scene.panel(own.learning),
         )
         result = await own.work(job, on_progress)
         changes = report_of(result.rises, wanted=len(scene.terms.guard_bounds))
-        note = ReportNote(rung=running.rung, aggregate=running.aggregate, changes=changes)
+        note = ReportNote(rung=running.rung, aggregate=aggregate, changes=changes)
 
         def change(notes: RoundNotes) -> RoundNotes:
             others = (one for one in notes.reports if one.rung != note.rung)
@@ -216,6 +213,12 @@ class Validator:
 
     async def _stored(self, update: UpdateState) -> StoredBlob:
         return await self._own.blobs.stored(Digest(update.root or b""))
+
+    def _candidate(self, scene: Scene, running: RoundState) -> Digest:
+        candidate = self._own.notebook.of_round(scene.task, running.number).candidate(running.rung)
+        if not candidate:
+            raise LostResultError(f"the aggregate of rung {running.rung} is not here")
+        return Digest(candidate)
 
     def _card(self, scene: Scene, running: RoundState) -> bytes:
         card = self._own.notebook.of_round(scene.task, running.number).card

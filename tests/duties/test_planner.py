@@ -236,9 +236,21 @@ def test_validator_aggregates_then_votes_then_waits() -> None:
         Duty(step=Step.AGGREGATE, task=7, round=4, rung=1, bits=0b11),
     )
     assert steps(chain, having(candidates={0: MODEL}, holdings=HELD)) == [Step.AGGREGATE]
-    assert steps(chain, having(candidates={1: AGGREGATE})) == [Step.VOTE]
+    seen = having(candidates={1: AGGREGATE}, reports=frozenset({1}))
+    assert steps(chain, seen) == [Step.VOTE]
     done = situation(running(Phase.AGGREGATE, rung=1, deeds=frozenset({Deed.VOTED})))
-    assert steps(done, having(candidates={1: AGGREGATE})) == []
+    assert steps(done, seen) == []
+    assert steps(done, having(holdings=HELD)) == []
+
+
+def test_scorer_evaluates_its_own_candidate_while_votes_travel() -> None:
+    chain = situation(running(Phase.AGGREGATE, rung=1))
+    voted = situation(running(Phase.AGGREGATE, rung=1, deeds=frozenset({Deed.VOTED})))
+    own = having(candidates={1: AGGREGATE})
+    assert steps(chain, own) == [Step.VOTE, Step.EVALUATE]
+    assert steps(voted, own) == [Step.EVALUATE]
+    assert plan(voted, own, roles=[Role.VALIDATOR]) == Plan()
+    assert steps(voted, having(candidates={1: AGGREGATE}, given_up={Step.EVALUATE})) == []
 
 
 def test_only_what_has_weight_is_needed_for_the_aggregate() -> None:

@@ -4,12 +4,15 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
+from typing_extensions import override
 
 from fl.jobs.errors import FailureCode, JobFailedError
 from fl.jobs.local_terms import LocalTerms
-from fl.jobs.work import AggregateJob, EvaluateJob, InspectJob, ScoreJob, TrainJob
+from fl.jobs.results import AnyResult
+from fl.jobs.work import AggregateJob, AnyJob, EvaluateJob, InspectJob, ScoreJob, TrainJob
 from fl.rules.phase import Phase
 from node.duties.duty import Step
 from node.duties.publishing import Guard, Windows
@@ -19,7 +22,7 @@ from node.duties.status import RoundTimes
 from node.ledger.account import balance_of
 from primitives.ids import Digest
 from tests.duties.hamlet import ORDER, Hamlet, Villager, at_work, hamlet, toy
-from tests.duties.toy import target_of
+from tests.duties.toy import ToyWorker, target_of
 
 BRIEF = replace(
     ORDER,
@@ -233,6 +236,31 @@ async def test_aggregate_that_fails_the_guard_climbs_the_ladder_to_a_null_round(
         with place.square.chain.view() as state:
             held = balance_of(state, place.villagers[1].who)
         assert held > 0
+
+
+class AstrayWorker(ToyWorker):
+    """Aggregates under another clip."""
+
+    @override
+    def _perform(self, job: AnyJob) -> AnyResult:
+        if isinstance(job, AggregateJob):
+            job = msgspec.structs.replace(job, clip=1)
+        return super()._perform(job)
+
+
+@pytest.mark.asyncio
+async def test_seat_reports_on_what_has_a_quorum_though_its_own_candidate_is_another(
+    tmp_path: Path,
+) -> None:
+    astray = AstrayWorker(target_of(3))
+    async with at_work(tmp_path, toy(0), toy(1), toy(2), astray) as place:
+        loser = place.villagers[3]
+        await place.until(lambda: place.version() == 1)
+        await place.until(lambda: bool(outcomes(loser.steward.times()[0], Step.REPORT)))
+        times = loser.steward.times()[0]
+        assert outcomes(times, Step.FETCH_CANDIDATE) == ["done"]
+        assert outcomes(times, Step.EVALUATE) == ["done", "done"]
+        assert outcomes(times, Step.REPORT) == ["done"]
 
 
 @pytest.mark.slow
