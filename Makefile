@@ -28,7 +28,7 @@ seconds = $(or $(SECONDS),$(1))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test slow interop simulate sweep twins gossip mutants fuzz bench federated poisoning devnet \
+.PHONY: help setup check test slow gpu interop simulate sweep twins gossip mutants fuzz bench federated poisoning devnet \
 	inprocess chaos explorer
 
 help: ## list these targets
@@ -59,6 +59,9 @@ test: check ## check, then every test that is neither slow nor needs a browser o
 
 slow: $(STAMP) ## the tests marked slow
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "slow and not gpu and not interop and not browser"
+
+gpu: $(STAMP) ## the tests that need an NVIDIA GPU; without one each is skipped and says so
+	$(BIN)/python -m pytest -q -rs -m gpu
 
 # Where npm, node or a wheel is missing, the tests that need it are skipped and say so.
 $(JS_PEER): tests/interop/js/package-lock.json
@@ -121,7 +124,7 @@ mutants: $(STAMP) ## break one rule at a time and see the tests notice
 fuzz: $(STAMP) ## random bytes against a decoder, programs against both engines: TARGET=block SECONDS=60
 	$(BIN)/python -m tests.fuzz --target $(TARGET) --seconds $(call seconds,60)
 
-bench: $(STAMP) $(if $(filter vm,$(BENCH)),$(EVM_PEER)) $(if $(filter round_overhead,$(BENCH)),$(ROUND_PEERS)) ## what a room costs: BENCH=consensus, p2p, vm, ledger, mempool, devnet, explorer, round_overhead, aggregation, training, layouts, scoring (QUICK=1: short)
+bench: $(STAMP) $(if $(filter vm,$(BENCH)),$(EVM_PEER)) $(if $(filter round_overhead,$(BENCH)),$(ROUND_PEERS)) ## what a room costs: BENCH=consensus, p2p, vm, ledger, mempool, devnet, explorer, round_overhead, scalability, aggregation, training, layouts, scoring (QUICK=1: short)
 	$(BIN)/python -m benchmarks.$(BENCH) $(if $(QUICK),--quick)
 
 # Files of results let a run go on where it was broken off.
@@ -135,7 +138,7 @@ poisoning: $(STAMP) ## every attack against every rule, about an hour: DATA=fold
 		$(if $(RESULTS),--results $(RESULTS)) --json
 
 devnet: $(STAMP) ## real nodes as processes that train and commit a model: NODES=4 ROUNDS=2 (KEEP=1: leave it running)
-	$(BIN)/hanse devnet up --nodes $(call nodes,4) --rounds $(or $(ROUNDS),2) --folder devnet-network \
+	$(BIN)/hanse devnet up --nodes $(call nodes,4) --rounds $(or $(ROUNDS),2) --folder devnet-network --yes \
 		$(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL)) $(if $(KEEP),--keep)
 
 inprocess: $(STAMP) ## only consensus: validators in one process on the real clock: NODES=4 SECONDS=10

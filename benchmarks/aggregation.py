@@ -1,10 +1,11 @@
 """What each rule costs beside a copy of the same updates, and that it has one result.
 
 Updates are 20 vectors of ten million int32 with uneven weights (a million with --quick), four of
-them feared. Rules run on one thread; figures are CPU time, best of several runs, per gigabyte of
-updates read; the ceiling is `numpy.copyto` of the same bytes in the same run. A mean that takes one
-update at a time reads and writes its sums for each, 20 bytes a number where a copy moves 8. The
-trimmed mean is also held against three seconds, and against sorting such columns in float32.
+them feared. Rules run on one thread; figures are gigabytes of updates read per second of CPU time,
+best of several runs; the ceiling is `numpy.copyto` of the same bytes in the same run, and here a
+goal is the least ratio that is good enough. A mean that takes one update at a time reads and writes
+its sums for each, 20 bytes a number where a copy moves 8. The trimmed mean is also held against
+three seconds, and against sorting such columns in float32.
 
 Then one round is aggregated a thousand times, in random orders, by one to four threads, in spans
 of random sizes: every rule has one hash, and the mean in real numbers, added in such orders, many.
@@ -22,6 +23,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from benchmarks.comparison import Row, compare, run
 from fl.rules.aggregation.rule import Rule, aggregate
@@ -35,8 +37,9 @@ from fl.rules.update.spans import Execution
 COUNT: Final = 20
 FEARED: Final = 4
 COPY: Final = "memory copy"
-COPY_GOAL: Final = 4.0
-"""A quarter of the bandwidth of a copy."""
+BANDWIDTH_UNIT: Final = "GB/s (goal: at least)"
+BANDWIDTH_GOAL: Final = 0.25
+"""Of the bandwidth of a copy, for the mean."""
 
 TRIMMED_LIMIT_S: Final = 3.0
 TRIMMED_LIMIT_SIZE: Final = 10_000_000
@@ -106,14 +109,10 @@ def _speed_rows(updates: Sequence[Int32s], weights: Sequence[int], effort: Effor
 
 
 def _against_copy(case: str, ours_s: float, copy_s: float, gigabytes: float) -> Row:
-    return compare(
-        case,
-        "s of CPU per GB",
-        ours_s / gigabytes,
-        peer_name=COPY,
-        peer=copy_s / gigabytes,
-        goal=COPY_GOAL if case == Rule.MEAN.value else None,
-    )
+    row = compare(case, BANDWIDTH_UNIT, gigabytes / ours_s, peer_name=COPY, peer=gigabytes / copy_s)
+    if case != Rule.MEAN.value:
+        return row
+    return replace(row, goal=BANDWIDTH_GOAL, met=row.ratio >= BANDWIDTH_GOAL)
 
 
 def _trimmed_rows(

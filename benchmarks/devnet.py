@@ -164,7 +164,7 @@ async def _saturated(network: LocalNetwork, count: int, *, make: Make, gas_limit
             refused[code] = refused.get(code, 0) + times
     if refused:
         print(f"refused: {refused}", file=sys.stderr)
-    return meter.per_s
+    return meter.per_s(meter.executed)
 
 
 async def _hand_in(stock: Stock, stocks: Sequence[Stock], meter: Meter) -> None:

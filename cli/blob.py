@@ -118,9 +118,11 @@ async def saved_checked(client: "NodeClient", blob: bytes, out: Path) -> "Cid":
         await client.save_blob(blob.hex(), draft)
         return _kept(draft, blob, out)
     except OSError as error:
-        raise ConfigurationError(f"cannot write {out}: {error.strerror}") from error
+        raise ConfigurationError(f"cannot write {out}: {error.strerror or error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            # Where it could not be made, the reason stands above.
+            draft.unlink()
 
 
 def blob_digest(text: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from cli.amounts import parse_amount
+from cli.amounts import hanse, parse_amount
 from cli.contract import read_file
 from cli.exit_codes import NotThereError
 from cli.online import Online, Signing, YesOption, online, signing
@@ -86,8 +86,9 @@ def call(
     method: MethodName,
     arguments: Arguments = None,
     value: Value = 0,
+    yes: YesOption = False,
 ) -> None:
-    """Call a method in a transaction."""
+    """Call a method in a transaction; asks first if it sends money."""
     from cli.contract_arguments import Signature
     from node.ledger.transaction import Call
     from primitives.ids import Address, Grain
@@ -100,6 +101,9 @@ def call(
         arguments=signature.encode(signature.values(arguments or [], line.address)),
         value=Grain(value),
     )
+    if value and not yes:
+        question = f"Send {hanse(value)} to {clean(found.name)}.{method}?"
+        typer.confirm(question, abort=True, err=True)
     send_and_tell(line, lambda _: action)
 
 

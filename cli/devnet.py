@@ -49,11 +49,14 @@ from cli.devnet_options import (
     Validators,
 )
 from cli.model_publish import RateFall
+from cli.node_watch import Follow, print_lines
+from cli.online import YesOption
 from cli.printing import print_json, print_record
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from devnet.local.memory import Resident
     from devnet.local.network import LocalNetwork
     from devnet.local.plan import Plan
     from devnet.local.story import RoundStory, Story
@@ -63,7 +66,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="A network of real nodes on this machine.")
 
 DEFAULT_FOLDER: Final = "~/.hanse/devnet"
-TAIL_LINES: Final = 40
 _NANO: Final = 10**9
 _MS_PER_S: Final = 1_000
 
@@ -109,6 +111,7 @@ def up(  # noqa: PLR0913 - an option each
     seed: Seed = 1,
     keep: Keep = False,
     folder: Folder = Path(DEFAULT_FOLDER),
+    yes: YesOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring a network up, train on it, write a report, and stop it again.
@@ -119,13 +122,12 @@ def up(  # noqa: PLR0913 - an option each
     numbers = {"samples": samples, "held_out": held_out, "tested": tested, "tokens": tokens}
     training = {"batch": batch, "rank": rank, "train_s": train_s, "score_s": score_s}
     training |= {"rate_kept_percent": rate_kept, "adjustment_percent": adjustment}
-    rate_nano = None if learning_rate is None else round(learning_rate * _NANO)
     study = _study(
         {"kind": kind.value, "alpha": alpha, "group": group_by, **numbers, **training},
         source=source,
         model=model,
         layers=layers,
-        rate=(rate_nano, schedule.value),
+        rate=(None if learning_rate is None else round(learning_rate * _NANO), schedule.value),
     )
     plan = _plan(
         {"nodes": nodes, "validators": validators, "trainers": trainers, "rounds": rounds},
@@ -134,6 +136,7 @@ def up(  # noqa: PLR0913 - an option each
         latency=latency,
         study=study,
     )
+    _ask_to_empty(folder.expanduser(), yes=yes)
     _drive(folder.expanduser(), plan, keep=keep or not rounds, as_json=as_json)
 
 
@@ -167,20 +170,21 @@ def down(*, folder: Folder = Path(DEFAULT_FOLDER), as_json: AsJson = False) -> N
 def logs(
     *,
     node: Name,
-    lines: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = TAIL_LINES,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=100_000, help="How many.")] = 40,
+    follow: Follow = False,
     folder: Folder = Path(DEFAULT_FOLDER),
+    as_json: AsJson = False,
 ) -> None:
-    """Print the end of what a node logged."""
-    from collections import deque
+    """Print the end of the log of a node, running or not, and what else it said."""
+    from cli.devnet_log import line_of, read_log
 
     network = _network(folder)
     path = network.supervisor.log_path(network.record.node(node).name)
     if not path.is_file():
-        typer.echo(f"{path}: nothing was logged")
-        return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in deque(file, maxlen=lines):
-            typer.echo(line.rstrip("\n"))
+        typer.echo(f"{path}: nothing was logged", err=as_json or follow)
+        if not follow:
+            return
+    print_lines(map(line_of, read_log(path, lines=lines, follow=follow)), as_json=as_json)
 
 
 @app.command()
@@ -217,9 +221,13 @@ def restart(
         bool, typer.Option("--forget", help="Without its databases: it joins anew.")
     ] = False,
     folder: Folder = Path(DEFAULT_FOLDER),
+    yes: YesOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Start a node again, stopping it first if it runs; return when it is ready."""
+    if forget and not yes:
+        name = _network(folder).record.node(node).name
+        typer.confirm(f"Delete the databases of {name}?", abort=True, err=True)
 
     async def start_again(network: "LocalNetwork") -> None:
         if forget:
@@ -284,7 +292,7 @@ def load(
     folder: Folder = Path(DEFAULT_FOLDER),
     as_json: AsJson = False,
 ) -> None:
-    """Send transfers at a rate, and tell how many were executed and how fast."""
+    """Send transfers at a rate; tell how many were executed, how fast, and what memory it took."""
     from devnet.local.load import make_load
 
     outcome = _asked(folder, lambda network: make_load(network, per_s=tps, seconds=seconds))
@@ -297,8 +305,19 @@ def load(
             "executed": outcome.executed,
             "refused": outcome.refused,
             "executed a second": f"{outcome.executed_per_s:.0f}",
+            **_memory(outcome.memory),
         }
     )
+
+
+def _memory(found: "Resident | None") -> dict[str, str]:
+    """Return what is said of the memory of the largest node, nothing if nobody knows."""
+    if found is None:
+        return {}
+    return {
+        "largest node": f"{found.now_mb:.0f} MB resident, {found.peak_mb:.0f} MB at its peak, "
+        "without its workers and its process for signatures"
+    }
 
 
 def _study(
@@ -337,6 +356,19 @@ def _plan(
     delay = parse_latency(latency)
     wish = Wish(**counts, **terms, attackers=attackers, liars=liars, latency=delay, study=study)
     return make_plan(wish)
+
+
+def _ask_to_empty(folder: Path, *, yes: bool) -> None:
+    """Ask before an old network goes, where somebody can answer: scripts run `up` again and again.
+
+    Raises:
+        Abort: it is to stay.
+    """
+    from devnet.local.record import RECORD_NAME
+
+    if not yes and sys.stdin.isatty() and (folder / RECORD_NAME).exists():
+        question = f"Remove the network in {folder} and its report?"
+        typer.confirm(question, abort=True, err=True)
 
 
 def _drive(folder: Path, plan: "Plan", *, keep: bool, as_json: bool) -> None:

@@ -64,9 +64,7 @@ Alpha: TypeAlias = Annotated[
         help="Of the Dirichlet division; small: all differ.",
     ),
 ]
-Rounds: TypeAlias = Annotated[
-    int, typer.Option(min=0, max=100_000, help="Of training; 0: no task.")
-]
+Rounds: TypeAlias = Annotated[int, typer.Option(min=0, max=1_000, help="Of training; 0: no task.")]
 Samples: TypeAlias = Annotated[
     int | None, typer.Option(min=1, max=10**9, help="That each trainer learns from in a round.")
 ]

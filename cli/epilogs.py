@@ -83,8 +83,14 @@ EXAMPLES: Final = {
 }
 """By the words of the command."""
 
+_AS_WRITTEN: Final = "\x1b[0m"
+"""Before a text that Typer shows without Rich's markup, which makes an emoji of `:key:`.
+
+Typer has no setting for it, but takes a text with an escape for one that is styled already.
+"""
+
 
 def epilog_of(words: str) -> str | None:
     """Return the last line of a command's help; None if it has no example."""
     example = EXAMPLES.get(words)
-    return None if example is None else f"Example: `{example}`"
+    return None if example is None else f"{_AS_WRITTEN}Example: `{example}`"

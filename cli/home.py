@@ -40,6 +40,15 @@ def config_of(folder: Path) -> "Config | None":
     return load_config(folder, os.environ)
 
 
+def genesis_of(folder: Path) -> Path | None:
+    """Return where the genesis file of the node in a folder is, None if there is none."""
+    config = config_of(folder)
+    if config is None:
+        return None
+    path = config.path(config.network.genesis)
+    return path if path.is_file() else None
+
+
 def url_of(node: str | None, folder: Path) -> str:
     """Return the address of the API: what is given, that of the node in the folder, the default."""
     if node:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Register who you are; sign in to a node.")
 
+_REGISTER = "Take this name for ever? An account has one identity, and a name is given once."
 _REVOKE = "End this identity for ever? Its name cannot be used again."
 
 
@@ -61,11 +62,14 @@ def register(
     name: Name,
     role: RoleOption = IdentityRole.CLIENT,
     organisation: Organisation = "",
+    yes: YesOption = False,
 ) -> None:
     """Give your account an identity on the chain."""
     from node.federation.calls import register as call
 
     wanted = call(name, role=role.value, organisation=organisation)
+    if not yes:
+        typer.confirm(_REGISTER, abort=True, err=True)
     send_and_tell(line, lambda _: wanted, name=name, role=role.value)
 
 
@@ -152,13 +156,12 @@ def write_own_token(line: Signing, *, life_s: int = 300) -> str:
     import time
 
     from node.rpc.jwt import write_token
-    from primitives.ids import ChainId
 
     key = line.private_key()
 
     async def main(client: "NodeClient") -> str:
         return (await client.head()).chain_id
 
-    chain_id = ChainId(bytes.fromhex(line.ask(main)))
+    chain_id = line.chain(line.ask(main))
     now_ms = time.time_ns() // 1_000_000
     return write_token(key, chain_id=chain_id, now_ms=now_ms, life_s=life_s)

@@ -50,7 +50,7 @@ class RateFall(StrEnum):
 
 
 class Sharing(StrEnum):
-    """How a federation shares the factors of an adapter; see docs/training.md."""
+    """How a federation shares the factors of an adapter, as `fl.training.adapters` says."""
 
     ALT = "alt"
     FFA = "ffa"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from cli.home import config_of
+from cli.home import genesis_of
 from cli.model import Task, Version
 from cli.online import Online, online
 from cli.printing import print_json
@@ -77,11 +77,9 @@ def _genesis(line: Online, given: Path | None) -> bytes | None:
     """Return the genesis file that is trusted, None if only the node has one."""
     from cli.node_setup import read_genesis_file
 
-    if given is not None:
-        return read_genesis_file(given)
-    config = config_of(line.folder)
-    if config is not None and config.path(config.network.genesis).is_file():
-        return read_genesis_file(config.path(config.network.genesis))
+    trusted = given or genesis_of(line.folder)
+    if trusted is not None:
+        return read_genesis_file(trusted)
     typer.echo(
         "warning: the genesis file is taken from the node; trust one with --genesis", err=True
     )

@@ -11,7 +11,7 @@ from cli.online import Online, Signing, online, signing
 from cli.printing import clean, moment, print_json, print_record, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from node.rpc.client import NodeClient
     from node.rpc.schemas import LogLine
@@ -73,7 +73,7 @@ def logs(line: Signing, *, lines: Lines = 50, follow: Follow = False) -> None:
 
     async def main(client: "NodeClient") -> None:
         if not follow:
-            _print(line, await client.logs(limit=lines))
+            print_lines(await client.logs(limit=lines), as_json=line.as_json)
             return
         await follow_log(client, line, lines=lines)
 
@@ -87,30 +87,34 @@ async def follow_log(client: "NodeClient", line: Online, *, lines: int) -> None:
     async with news_of(client, Topic.LOGS) as news:
         if news.stream is None:
             seen = await client.logs(limit=_LINES_MAX)
-            _print(line, seen[-lines:])
+            print_lines(seen[-lines:], as_json=line.as_json)
             await _poll(client, line, seen=seen)
             return
         newest = await client.logs(limit=lines)
-        _print(line, newest)
+        print_lines(newest, as_json=line.as_json)
         async for notice in news.stream:
             # Lines that were logged between the subscription and the answer come twice.
             if isinstance(notice, LogNotice) and notice.line not in newest:
-                _print(line, [notice.line])
+                print_lines([notice.line], as_json=line.as_json)
 
 
 async def _poll(client: "NodeClient", line: Online, *, seen: "Sequence[LogLine]") -> None:
     while True:
         await asyncio.sleep(PAUSE_S)
         newest = await client.logs(limit=_LINES_MAX)
-        _print(line, [one for one in newest if one not in seen])
+        print_lines([one for one in newest if one not in seen], as_json=line.as_json)
         seen = newest
 
 
-def _print(line: Online, found: "Sequence[LogLine]") -> None:
+def print_lines(found: "Iterable[LogLine]", *, as_json: bool) -> None:
+    """Print lines of a log, each as one line."""
     for one in found:
-        print_json(one) if line.as_json else typer.echo(_told(one))
+        print_json(one) if as_json else typer.echo(_told(one))
 
 
 def _told(line: "LogLine") -> str:
+    if not line.level:
+        # Words that no logger wrote, as those of a crash, have no time and no fields.
+        return clean(line.event)
     fields = " ".join(f"{name}={value}" for name, value in line.fields.items())
     return clean(f"{moment(line.time_ms)} {line.level:<7} {line.event} {fields}".rstrip())

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeAl
 import typer
 
 from cli.amounts import AMOUNT_MAX, parse_amount
-from cli.home import NODE_VARIABLE, FolderOption, folder_of, url_of
+from cli.home import NODE_VARIABLE, FolderOption, folder_of, genesis_of, url_of
 
 if TYPE_CHECKING:
     from node.rpc.client import NodeClient
-    from primitives.ids import Address
+    from primitives.ids import Address, ChainId
     from primitives.keys import PrivateKey
 
 P = ParamSpec("P")
@@ -149,6 +149,25 @@ class Signing(Online):
             return self.signer
         known = find_own(self.key, self.folder)
         return open_own(known, folder=self.folder, password_file=self.password_file)
+
+    def chain(self, named: str) -> "ChainId":
+        """Return the chain that the node names, to sign for it.
+
+        Raises:
+            ConfigurationError: the folder holds the genesis file of another one.
+        """
+        from node.ledger.genesis import chain_id_of
+        from primitives.errors import ConfigurationError
+        from primitives.ids import ChainId
+
+        chain_id = ChainId(bytes.fromhex(named))
+        genesis = genesis_of(self.folder)
+        if genesis is not None and (own := chain_id_of(genesis.read_bytes())) != chain_id:
+            raise ConfigurationError(
+                f"{self.url} is of the chain {named[:16]}, {genesis} of {own.hex()[:16]}: "
+                "name another --node, or a --folder of that chain"
+            )
+        return chain_id
 
     def own_address(self) -> "Address":
         """Return the address of the key that signs, without its password."""

@@ -39,6 +39,7 @@ def send(line: Signing, action: "Callable[[Sender], Action]") -> "Receipt | None
     Raises:
         RefusedError: the transaction was committed and refused, or failed.
         NodeAnswerError: the node does not take it.
+        ConfigurationError: the node is of another chain than the folder.
     """
     key = line.private_key()
 
@@ -124,11 +125,11 @@ async def _signed(
     client: "NodeClient", line: Signing, key: "PrivateKey", action: "Callable[[Sender], Action]"
 ) -> "SignedTransaction":
     from node.ledger.transaction import Transaction, sign_transaction
-    from primitives.ids import Address, ChainId, Gas, Grain, TimestampMs
+    from primitives.ids import Address, Gas, Grain, TimestampMs
 
     head = await client.head()
     account = await client.account(key.public.did_key)
-    chain_id = ChainId(bytes.fromhex(head.chain_id))
+    chain_id = line.chain(head.chain_id)
     wanted = action(Sender(chain_id, key))
     price = await client.fees()
     fee = line.fee or _FEE_FACTOR * int(price.base_fee) + line.tip
@@ -136,7 +137,7 @@ async def _signed(
     transaction = Transaction(
         chain_id=chain_id,
         sender=Address(key.public.raw),
-        nonce=int(account.nonce) + account.pending,
+        nonce=int(account.next_nonce),
         gas_limit=Gas(gas),
         fee_per_gas_max=Grain(fee),
         tip_per_gas=Grain(line.tip),

@@ -40,6 +40,7 @@ from node.duties.outfit import (
     open_equipment,
     open_room,
     open_steward,
+    report_missing_examples,
     roles_of,
     worker_command,
 )
@@ -64,6 +65,7 @@ from node.running.certificate_gaps import CertificateGaps
 from node.running.clock import SystemClock
 from node.running.own_keys import OwnKeys
 from node.running.peering import Peering, open_peering
+from node.running.readiness import is_near_present
 from node.running.residence import ResidenceKeeper
 from node.running.turns import Turns
 from node.signatures.checks import SignatureChecks
@@ -185,7 +187,7 @@ class _Opening:
             turns=turns,
             steward=steward,
         )
-        return replace(node, url=await self._api(node, blobs))
+        return replace(node, url=await self._api(node, blobs, news))
 
     def _chain(self, verified: VerifiedSignatures) -> Chain:
         return Chain.open(
@@ -253,6 +255,7 @@ class _Opening:
         self._gatherer = Gatherer(fetcher)
         learning = learning_of(self._config)
         roles = roles_of(self._config.node.roles, learning)
+        report_missing_examples(self._config.node.roles, learning)
         if wallet is None or not roles:
             return None
         room = open_room(
@@ -345,7 +348,7 @@ class _Opening:
             make_validator=make_validator,
         )
 
-    async def _api(self, node: Node, blobs: BlobStore) -> str:
+    async def _api(self, node: Node, blobs: BlobStore, news: CertificateNews) -> str:
         """Open the API last: whoever it answers finds everything there."""
         section = self._config.rpc
         if not section.listen:
@@ -380,6 +383,7 @@ class _Opening:
             logs=self._foundation.logs,
             rounds=rounds,
             consensus=partial(_running_core, node.turns),
+            is_ready=partial(is_near_present, node.chain, news, clock=self._clock),
             request_shutdown=self._stop.set,
         )
         settings = RpcSettings(
@@ -420,6 +424,7 @@ def chain_limits(section: StorageSection) -> ChainLimits:
     return ChainLimits(
         kept_versions=max(KEPT_VERSIONS_MIN, section.kept_versions),
         kept_history=section.kept_history or None,
+        kept_epochs=section.kept_epochs,
         map=MapLimits(reserve=Reserve(bytes_max=section.disk_reserve)),
     )
 

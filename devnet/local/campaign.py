@@ -116,7 +116,7 @@ class Campaign:
             return self.start_figures
         try:
             return await room.measure(await self._fetched(version) if version else "")
-        except (ChildFailedError, NodeAnswerError, NodeUnreachableError) as error:
+        except (ChildFailedError, NodeAnswerError, NodeUnreachableError, OSError) as error:
             _log.warning("a model was not measured", version=version, reason=str(error))
             # Of a traceback, the last line says what is wrong.
             reason = str(error).rpartition("\n")[2]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Final
 
 from devnet.local.campaign import Campaign
 from devnet.local.errors import NotReadyError
+from devnet.local.memory import MemoryWatch, node_pids
 from devnet.local.network import LocalNetwork
 from devnet.local.plan import Part, Plan, quorum_survives
 from devnet.local.report import write_report
@@ -22,6 +24,9 @@ from primitives.clock import Clock
 from primitives.errors import HanseError, first_error
 
 LOOK_S: Final = 0.5
+MEMORY_LOOKS: Final = 10
+"""From one look at the memory of all processes to the next: peaks wait to be read."""
+
 GONE_LOOKS: Final = 20
 """After so many looks without a single process somebody has stopped them all."""
 
@@ -56,6 +61,7 @@ class Drive:
     _began_ms: int = 0
     _started_ms: int = 0
     _notes: list[str] = field(default_factory=list)
+    _memory: MemoryWatch = field(default_factory=MemoryWatch)
 
     async def run(self) -> Story:
         """Bring the network up, train all rounds, and return what happened; it runs still.
@@ -120,7 +126,9 @@ class Drive:
 
     async def _look(self, network: LocalNetwork) -> None:
         gone = 0
-        while True:
+        for turn in itertools.count():
+            if turn % MEMORY_LOOKS == 0:
+                self._memory.look(node_pids(network))
             view = await view_network(network)
             gone = gone + 1 if self._started_ms and not network.alive() else 0
             if gone > GONE_LOOKS:
@@ -136,6 +144,7 @@ class Drive:
 
     async def _story(self, network: LocalNetwork, watcher: Watcher) -> Story:
         record, campaign = network.record, self.campaign
+        self._memory.look(node_pids(network))
         division = record.division
         return Story(
             chain_id=record.chain_id,
@@ -155,6 +164,7 @@ class Drive:
             finality_ms=tuple(watcher.finality_ms),
             notes=(*([] if campaign is None else campaign.notes), *self._notes),
             latency=record.plan.latency,
+            memory=self._memory.seen,
         )
 
     async def _node_story(self, network: LocalNetwork, place: int) -> NodeStory:

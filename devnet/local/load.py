@@ -15,6 +15,7 @@ import msgspec
 
 from devnet.local.errors import NoDevnetError
 from devnet.local.founding import load_keys
+from devnet.local.memory import Resident, largest, node_pids
 from devnet.local.network import LocalNetwork
 from devnet.local.purse import Purse
 from node.ledger.transaction import Action, SignedTransaction, Transfer
@@ -42,12 +43,15 @@ class LoadOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         executed_per_s: from the first commit that had some to the last.
+        memory: at the end, of the largest node; None where the system does not tell. Its workers
+            and the process that checks signatures for it are not in it.
     """
 
     sent: int
     refused: int
     executed: int
     executed_per_s: float
+    memory: Resident | None = None
 
 
 @dataclass(slots=True)
@@ -111,11 +115,10 @@ class Meter:
         self.first_s = self.first_s or self.last_s
         self.executed += receipts
 
-    @property
-    def per_s(self) -> float:
-        """Return the rate between the first and the last commit that had some."""
+    def per_s(self, count: int) -> float:
+        """Return the rate of so many between the first and the last commit that had any."""
         span_s = self.last_s - self.first_s
-        return self.executed / span_s if span_s > 0 else 0.0
+        return count / span_s if span_s > 0 else 0.0
 
 
 Make = Callable[[int, PrivateKey], Action]
@@ -139,6 +142,7 @@ async def make_load(
     make = transfer_between(network)
     stocks = await stock_up(network, count=per_s * min(seconds, AHEAD_S), make=make, names=names)
     meter = Meter(stocks[0].client)
+    before = await _nonces(network, meter.client)
     try:
         async with asyncio.TaskGroup() as group:
             is_listening = asyncio.Event()
@@ -149,12 +153,22 @@ async def make_load(
             metering.cancel()
     except BaseExceptionGroup as errors:
         raise first_error(errors) from errors
+    # Commits carry what others send as well: a task that trains meanwhile, say.
+    executed = await _nonces(network, meter.client) - before
     return LoadOutcome(
         sent=sum(stock.sent for stock in stocks),
         refused=sum(sum(stock.refused.values()) for stock in stocks),
-        executed=meter.executed,
-        executed_per_s=meter.per_s,
+        executed=executed,
+        executed_per_s=meter.per_s(executed),
+        memory=largest(node_pids(network)),
     )
+
+
+async def _nonces(network: LocalNetwork, client: NodeClient) -> int:
+    """Return how many transactions of all load accounts a node has executed."""
+    keys = load_keys(network.record.plan, count=network.record.load_accounts)
+    accounts = [await client.account(key.public.did_key) for key in keys]
+    return sum(int(account.nonce) for account in accounts)
 
 
 async def _send(
@@ -250,7 +264,7 @@ def transfer_between(network: LocalNetwork) -> Make:
 
 
 async def drained(meter: Meter, sent: int, *, limit_s: float = DRAIN_S) -> None:
-    """Return once so many were executed, or none was for a while."""
+    """Return once so many were executed, whoever sent them, or the time is over."""
     for _ in range(round(limit_s / TICK_S)):
         if meter.executed >= sent:
             return

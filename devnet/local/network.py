@@ -113,7 +113,7 @@ class LocalNetwork:
             self.supervisor.start(node.name, node_command(self.folder / node.name))
 
     async def wait_ready(self, *names: str, limit_s: float = READY_S) -> None:
-        """Return once nodes answer and are near the newest certificate.
+        """Return once nodes answer and have caught up, as far as the chain goes.
 
         Raises:
             NodeDiedError: one ended instead.
@@ -298,8 +298,20 @@ class LocalNetwork:
             self._check_alive([LINKS])
 
     async def _is_ready(self, name: str) -> bool:
+        client = self.client(name)
         try:
-            await self.client(name).ready()
+            await client.ready()
+        except NodeUnreachableError:
+            return False
+        except NodeAnswerError:
+            # Where the chain stands, or has not begun, nobody gets nearer to the present.
+            return await self._is_level(client)
+        return True
+
+    async def _is_level(self, client: NodeClient) -> bool:
+        """Tell whether a node has all that any running one knows to be final."""
+        try:
+            height = (await client.status()).height
         except (NodeUnreachableError, NodeAnswerError):
             return False
-        return True
+        return height >= await self.final_height()

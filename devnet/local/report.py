@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from devnet.local.story import RoundStory, Story
+from devnet.local.story import Memory, RoundStory, Story
 
 REPORT_NAME: Final = "report.md"
 STORY_NAME: Final = "report.json"
@@ -68,10 +68,9 @@ def markdown(story: Story, *, plots: Sequence[str] = PLOTS) -> str:
 def verdict(story: Story) -> str:
     """Return what came of it in one line."""
     made = sum(one.outcome == "committed" for one in story.rounds)
-    held = "every node on one state root" if _is_agreed(story) else "states were not compared"
     measure = headline(story)
     quality = "" if measure is None else f"; {measure}"
-    return f"{made} of {len(story.rounds)} rounds committed a model{quality}; {held}"
+    return f"{made} of {len(story.rounds)} rounds committed a model{quality}; {_held(story)}"
 
 
 def headline(story: Story) -> str | None:
@@ -192,16 +191,24 @@ def _updates(story: Story) -> list[str]:
 
 
 def _trust(story: Story) -> list[str]:
-    names = list(dict.fromkeys(name for one in story.rounds for name in one.reputations))
-    if not names:
+    scores: dict[tuple[str, str], dict[int, float]] = {}
+    for one in story.rounds:
+        for part, found in (("trainer", one.reputations), ("validator", one.validator_trust)):
+            for name, score in found.items():
+                scores.setdefault((part, name), {})[one.number] = score
+    if not scores:
         return []
-    rows = [(name, *(_figure(one.reputations.get(name)) for one in story.rounds)) for name in names]
-    heads = ("trainer", *(f"after {one.number}" for one in story.rounds))
+    rows = [
+        (name, part, *(_figure(by_round.get(one.number)) for one in story.rounds))
+        for (part, name), by_round in sorted(scores.items(), key=lambda item: item[0][0])
+    ]
+    heads = ("participant", "as", *(f"round {one.number}" for one in story.rounds))
     return [
         "## Trust",
-        "The trust score of a participant is its reputation on the chain, as a fraction: it moves "
+        "The trust score of a trainer is its reputation on the chain after the round: it moves "
         "towards how its updates compare with the median of the accepted ones, and to nothing "
-        "with faults.",
+        "with faults. That of a validator is how near the medians its scores of the round were. "
+        "Both are fractions, defined in docs/operating.md under Trust scores.",
         _table(heads, rows),
     ]
 
@@ -235,12 +242,28 @@ def _metrics(story: Story) -> list[str]:
             f"time of a round with {story.trainers} trainers and {story.validators} validators",
             _middle(one.took_ms for one in rounds),
         ),
+        *_memory(story.memory),
     ]
-    return ["## Latency, cost and scalability", _table(("metric", "value"), rows)]
+    return ["## Latency, cost, memory and scalability", _table(("metric", "value"), rows)]
 
 
-def _is_agreed(story: Story) -> bool:
-    return bool(story.rounds) and all(one.state_root and one.agreed > 1 for one in story.rounds)
+def _memory(memory: Memory) -> list[tuple[str, str]]:
+    peaks = (
+        ("node, largest, peak resident memory", memory.node_mb),
+        ("its process for signatures", memory.signatures_mb),
+        ("worker, largest", memory.worker_mb),
+    )
+    return [(name, f"{peak_mb:.0f} MB") for name, peak_mb in peaks if peak_mb is not None]
+
+
+def _held(story: Story) -> str:
+    """Return which nodes had one state at the end of every round."""
+    fewest = min((one.agreed for one in story.rounds if one.state_root), default=0)
+    if fewest <= 1 or not all(one.state_root for one in story.rounds):
+        return "states were not compared"
+    if fewest < len(story.nodes):
+        return f"{fewest} of {len(story.nodes)} nodes, all that answered, on one state root"
+    return "every node on one state root"
 
 
 def _outcome(one: RoundStory) -> str:

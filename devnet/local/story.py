@@ -65,10 +65,12 @@ class RoundStory(msgspec.Struct, frozen=True, kw_only=True):
         gas: of all transactions in its commits.
         transactions: in its commits.
         figures: of the model after it, on the test split.
-        reputations: by node, after it.
+        reputations: of trainers by node, after it.
         height: at which states were compared.
         state_root: of all nodes that had executed it.
         agreed: how many those were.
+        validator_trust: by node: what its scores kept of the bands in which they should lie, as a
+            fraction; none if no update was judged, or nobody watched.
     """
 
     number: int
@@ -91,6 +93,23 @@ class RoundStory(msgspec.Struct, frozen=True, kw_only=True):
     state_root: str
     agreed: int
     refused: int = 0
+    validator_trust: dict[str, float] = {}
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """The most resident memory that one process of a kind was seen to have held.
+
+    In MB of 2**20 bytes; None: none was seen, or the system does not tell.
+
+    Args:
+        node_mb: of a node itself.
+        signatures_mb: of the process that checks signatures for a node.
+        worker_mb: of the process that trains and scores for a node.
+    """
+
+    node_mb: float | None = None
+    signatures_mb: float | None = None
+    worker_mb: float | None = None
 
 
 class NodeStory(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +138,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         start_figures: of W_0.
         finality_ms: from the time of a commit to its certificate, as a client saw it.
         latency: of the links between nodes.
+        memory: of the largest processes.
     """
 
     version: int = 1
@@ -137,3 +157,4 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     finality_ms: tuple[int, ...]
     notes: tuple[str, ...] = ()
     latency: Latency = Latency()
+    memory: Memory = Memory()

@@ -17,6 +17,7 @@ from fl.rules.phase import Phase
 from node.federation.states import REASONS
 from node.rpc.client import NodeClient
 from node.rpc.errors import NodeAnswerError, NodeUnreachableError
+from node.rpc.judgement_schemas import Judgement
 from node.rpc.round_schemas import RoundHistory, Update
 from node.rpc.schemas import DutyTime, Json
 from node.rpc.texts import account_text, parse_address
@@ -103,6 +104,7 @@ class Teller:
             state_root=agreement.state_root,
             agreed=len(agreement.nodes),
             refused=_refused(history),
+            validator_trust=await self._validator_trust(client, number),
         )
         # Not before nothing can fail any more: a round that is told again begins where this did.
         self.earned, self._claimed = earned, claimed
@@ -153,6 +155,15 @@ class Teller:
             )
         owed = int(vesting["vested"]) + sum(map(int, vesting["amounts"]))
         return _Standing(int(standing["reputation"]) / REPUTATION_ONE, owed)
+
+    async def _validator_trust(self, client: NodeClient, number: int) -> dict[str, float]:
+        """Return the trust of each validator by node, as far as the node watched the round."""
+        try:
+            judgement = await client.judgement(self.task, number)
+        except NodeAnswerError as error:
+            _log.warning("trust of validators is not told", round=number, reason=str(error))
+            return {}
+        return {self.name_of(account): trust for account, trust in trust_of(judgement).items()}
 
     async def _payments(self, client: NodeClient, height: int) -> dict[str, int]:
         """Return what everybody was paid for work until a height."""
@@ -253,6 +264,19 @@ class Teller:
             raise NotReadyError("no node of this devnet runs")
         best = min(alive, key=lambda node: (not node.plan.is_honest, node.plan.number))
         return self.network.client(best.name)
+
+
+def trust_of(judgement: Judgement) -> dict[str, float]:
+    """Return the trust of each validator in a round by account, as a fraction of all bands.
+
+    Nobody has any where no update was judged, or where the node did not watch.
+    """
+    bands = sum(int(one.band) for one in judgement.updates if one.band is not None)
+    return {
+        _account(seat.validator): int(seat.trust) / bands
+        for seat in judgement.seats
+        if bands and seat.trust is not None
+    }
 
 
 def _refusals(history: RoundHistory) -> dict[str, Reason]:

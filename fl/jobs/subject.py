@@ -68,6 +68,9 @@ class Half(enum.Enum):
     TRAIN = "train"
     TEST = "test"
 
+    HELD_OUT = "held out"
+    """All of a folder that was set apart, unless it has files for both; else the test half."""
+
 
 class _Part(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, kw_only=True):
     """The root of the parts of jobs."""

@@ -7,6 +7,7 @@ from fl.jobs.subject import ExampleSource, Half, ModelKind, PanelSource
 from fl.training.examples.columns import Columns
 from fl.training.examples.errors import ExamplesError
 from fl.training.examples.example import LabelledText, PlainText
+from fl.training.examples.folder import Purpose
 from fl.training.examples.sources import open_labelled, open_plain
 from fl.training.examples.split import Part
 from fl.training.examples.tokens import IGNORED, Encoded, encode_labelled, encode_plain
@@ -32,10 +33,11 @@ def read_examples(
         answer=source.answer,
         label_names=source.label_names,
     )
+    purpose = Purpose.MEASURING if source.half is Half.HELD_OUT else Purpose.LEARNING
     if kind is ModelKind.CLASSIFICATION:
-        labelled = open_labelled(source.spec, columns=columns)
+        labelled = open_labelled(source.spec, columns=columns, purpose=purpose)
         return _chosen(labelled.train if source.half is Half.TRAIN else labelled.test, source)
-    plain = open_plain(source.spec, columns=columns)
+    plain = open_plain(source.spec, columns=columns, purpose=purpose)
     return _chosen(plain.train if source.half is Half.TRAIN else plain.test, source)
 
 

@@ -1,9 +1,15 @@
 """What a store knows of its blobs without asking the disk, and which of them may go.
 
-Pure bookkeeping: the store writes first and then tells. A blob may go when nobody has pinned it and
-no fetch is under way; the one that was not used for longest goes first.
+Pure bookkeeping: the store writes what comes first and then tells, and takes out what goes before
+it writes. A blob may go when nobody has pinned it and no fetch is under way; the one that was not
+used for longest goes first.
+
+One thread at a time changes what is here, the one that has the lock of the store. Any may count a
+use: the lock of that is held for moments only and never over the disk, since the event loop
+takes it.
 """
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -72,6 +78,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._known: dict[BlobId, Known] = {}
+        self._uses = threading.RLock()
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -92,9 +99,41 @@ class Catalogue:
         self._known[blob] = known
         self.size_bytes += known.manifest.size_bytes
 
-    def remove(self, blob: BlobId) -> None:
-        """Forget a blob."""
-        self.size_bytes -= self._known.pop(blob).manifest.size_bytes
+    def remove(self, blob: BlobId) -> Known | None:
+        """Forget a blob and return what was known; nothing if it was not known."""
+        with self._uses:
+            known = self._known.pop(blob, None)
+        if known is not None:
+            self.size_bytes -= known.manifest.size_bytes
+        return known
+
+    def remove_idle(self, blob: BlobId) -> Known | None:
+        """Forget a blob as `remove` does, unless it came in use since it was chosen."""
+        with self._uses:
+            known = self._known.get(blob)
+            return self.remove(blob) if known is not None and known.may_go else None
+
+    def begin_use(self, blob: BlobId) -> Known | None:
+        """Keep a blob from going, until `end_use`; nothing if it is not known."""
+        with self._uses:
+            known = self._known.get(blob)
+            if known is not None:
+                known.busy += 1
+            return known
+
+    def end_use(self, known: Known) -> None:
+        """Take back one `begin_use`."""
+        with self._uses:
+            known.busy -= 1
+
+    def pinned(self, prefix: str) -> dict[str, BlobId]:
+        """Return the reasons that begin so, each with one blob that it keeps."""
+        return {
+            reason: blob
+            for blob, known in self
+            for reason in tuple(known.reasons)
+            if reason.startswith(prefix)
+        }
 
     @property
     def pinned_bytes(self) -> int:

@@ -5,6 +5,7 @@ nothing that a peer says ever becomes part of a path.
 """
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,12 +20,13 @@ PART_SUFFIX: Final = ".part"
 
 
 class FileShelf:
-    """The folder; files that were not asked for longest go first. Not for several threads."""
+    """The folder; files that were not asked for longest go first. For several threads."""
 
     def __init__(self, folder: Path, *, bytes_max: int) -> None:
         self._folder = folder
         self._bytes_max = bytes_max
         self._sizes: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, folder: Path, *, bytes_max: int) -> "FileShelf":
@@ -48,11 +50,31 @@ class FileShelf:
 
     @property
     def size_bytes(self) -> int:
-        """Return how much the files take."""
-        return sum(self._sizes.values())
+        """Return how much the files take; never waits."""
+        return sum(tuple(self._sizes.values()))
 
-    def find(self, cid: Cid, *, size_bytes: int) -> Path | None:
-        """Return the file of a blob, None if there is none of the right size."""
+    def provide(self, cid: Cid, chunks: Iterable[bytes], *, size_bytes: int) -> Path:
+        """Return the file of a blob; without one of the right size, write it, whole or not at all.
+
+        Others go if there is no room.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with self._lock:
+            found = self._find(cid, size_bytes=size_bytes)
+            return found or self._write(cid, chunks, size_bytes=size_bytes)
+
+    def drop(self, cid: Cid) -> None:
+        """Remove the file of a blob; harmless if there is none.
+
+        Raises:
+            StorageError: it cannot be removed.
+        """
+        with self._lock:
+            self._remove(self._folder / str(cid))
+
+    def _find(self, cid: Cid, *, size_bytes: int) -> Path | None:
         name = str(cid)
         path = self._folder / name
         if name not in self._sizes:
@@ -65,15 +87,10 @@ class FileShelf:
         self._sizes.move_to_end(name)
         return path
 
-    def write(self, cid: Cid, chunks: Iterable[bytes], *, size_bytes: int) -> Path:
-        """Write the file of a blob, whole or not at all; others go if there is no room.
-
-        Raises:
-            StorageError: it cannot be written.
-        """
+    def _write(self, cid: Cid, chunks: Iterable[bytes], *, size_bytes: int) -> Path:
         path = self._folder / str(cid)
+        self._remove(path)
         try:
-            self.drop(cid)
             self._make_room(size_bytes)
             with NamedTemporaryFile(
                 dir=self._folder, suffix=PART_SUFFIX, prefix=".", delete=False
@@ -92,14 +109,12 @@ class FileShelf:
         self._sizes[path.name] = size_bytes
         return path
 
-    def drop(self, cid: Cid) -> None:
-        """Remove the file of a blob; harmless if there is none."""
-        name = str(cid)
-        self._sizes.pop(name, None)
+    def _remove(self, path: Path) -> None:
+        self._sizes.pop(path.name, None)
         try:
-            (self._folder / name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as error:
-            raise _failure(error, self._folder / name) from error
+            raise _failure(error, path) from error
 
     def _make_room(self, size_bytes: int) -> None:
         while self._sizes and self.size_bytes + size_bytes > self._bytes_max:

@@ -7,8 +7,9 @@ Guards:
 - No more bytes than `bytes_max`; what is pinned or in use never goes, and what would need its room
   is refused.
 
-All methods block on the disk and may be called from any thread; from an event loop use
-`asyncio.to_thread`.
+All methods may be called from any thread. Most wait for the disk, or for others who do: from an
+event loop use `asyncio.to_thread`. `in_use`, `pinned`, `total` and what asks for one blob without
+its content never wait.
 """
 
 import threading
@@ -31,6 +32,7 @@ from node.storage.stamp import Identity
 from node.storage.writer import Writer
 from primitives.cid import Cid
 from primitives.clock import Clock
+from primitives.errors import StorageError
 from primitives.ids import DIGEST_SIZE_BYTES, ChainId, TimestampMs
 
 ENTRIES_MAX: Final = 65_536
@@ -182,14 +184,11 @@ class BlobStore:
     @contextmanager
     def in_use(self, blob: BlobId) -> Iterator[None]:
         """Keep a blob from going while something is done with it."""
-        with self._lock:
-            known = self._get(blob)
-            known.busy += 1
+        known = _found(blob, self._catalogue.begin_use(blob))
         try:
             yield
         finally:
-            with self._lock:
-                known.busy -= 1
+            self._catalogue.end_use(known)
 
     # Looking.
 
@@ -254,10 +253,10 @@ class BlobStore:
             NoSuchBlobError: it is not here as a whole.
             StorageError: the file cannot be written.
         """
-        size_bytes, cid = self._whole(blob).manifest.size_bytes, self.cid(blob)
-        with self._lock, self.in_use(blob):
-            found = self._files.find(cid, size_bytes=size_bytes)
-            return found or self._files.write(cid, self._chunks(blob), size_bytes=size_bytes)
+        with self.in_use(blob):
+            size_bytes = self._whole(blob).manifest.size_bytes
+            chunks = self._chunks(blob)
+            return self._files.provide(self.cid(blob), chunks, size_bytes=size_bytes)
 
     def stored(self, blob: BlobId) -> StoredBlob:
         """Return a blob as jobs name it; see `path`."""
@@ -265,8 +264,7 @@ class BlobStore:
 
     def spoiled(self, blob: BlobId) -> None:
         """Drop the file of a blob that a worker found damaged; the next `path` writes it anew."""
-        with self._lock:
-            self._files.drop(self.cid(blob))
+        self._files.drop(self.cid(blob))
 
     def stat(self, blob: BlobId) -> BlobStat:
         """Return what is known of a blob, whole or not.
@@ -338,13 +336,7 @@ class BlobStore:
 
     def pinned(self, prefix: str) -> dict[str, BlobId]:
         """Return the reasons that begin so, each with one blob that it keeps."""
-        with self._lock:
-            return {
-                reason: blob
-                for blob, known in self._catalogue
-                for reason in known.reasons
-                if reason.startswith(prefix)
-            }
+        return self._catalogue.pinned(prefix)
 
     def collect(self, *, kept_ms: int = KEPT_MS, count_max: int = COLLECTED_MAX) -> int:
         """Drop what is not pinned and was not used for so long; return how many blobs went.
@@ -355,15 +347,14 @@ class BlobStore:
         """
         with self._lock:
             used_ms = self._clock.wall_ms() - kept_ms
-            going = self._catalogue.idle_since(used_ms, count_max=count_max)
-            self._drop(going)
-            return len(going)
+            return self._drop(self._catalogue.idle_since(used_ms, count_max=count_max))
 
     def drop(self, blob: BlobId) -> None:
         """Drop a blob now, pinned or not, as the erasure of its content asks for."""
         with self._lock:
-            if self._catalogue.get(blob) is not None:
-                self._drop([blob])
+            known = self._catalogue.remove(blob)
+            if known is not None:
+                self._erase(blob, known)
 
     # Inside; the lock is held where something changes.
 
@@ -423,20 +414,31 @@ class BlobStore:
         if is_full or len(self._catalogue) >= ENTRIES_MAX:
             raise BlobRoomError(needed_bytes=size_bytes, limit_bytes=self._bytes_max)
 
-    def _drop(self, blobs: Iterable[BlobId]) -> None:
+    def _drop(self, blobs: Iterable[BlobId]) -> int:
+        count = 0
         for blob in blobs:
-            known = self._get(blob)
-            batch = WriteBatch()
-            batch.delete(ENTRIES, blob)
-            batch.delete(PROGRESS, blob)
-            for reason in known.reasons:
-                batch.delete(PINS, _pin_key(blob, reason))
-            for index in range(known.manifest.leaf_count):
-                batch.delete(LEAVES, (blob, index))
+            known = self._catalogue.remove_idle(blob)
+            if known is not None:
+                self._erase(blob, known)
+                count += 1
+        return count
+
+    def _erase(self, blob: BlobId, known: Known) -> None:
+        """Delete a blob that was taken out of the catalogue, so that no use of it begins."""
+        batch = WriteBatch()
+        batch.delete(ENTRIES, blob)
+        batch.delete(PROGRESS, blob)
+        for reason in known.reasons:
+            batch.delete(PINS, _pin_key(blob, reason))
+        for index in range(known.manifest.leaf_count):
+            batch.delete(LEAVES, (blob, index))
+        try:
             self._files.drop(cid_of(blob, leaf_count=known.manifest.leaf_count))
             self._writer.write(batch)
-            self._pins -= len(known.reasons)
-            self._catalogue.remove(blob)
+        except StorageError:
+            self._catalogue.add(blob, known)
+            raise
+        self._pins -= len(known.reasons)
 
     def _pin(self, batch: WriteBatch, blob: BlobId, reason: str) -> None:
         assert 0 < len(reason.encode()) <= REASON_BYTES_MAX, "a reason is short"
@@ -460,10 +462,7 @@ class BlobStore:
         return known
 
     def _get(self, blob: BlobId) -> Known:
-        known = self._catalogue.get(blob)
-        if known is None:
-            raise NoSuchBlobError(f"blob {blob.hex()} is not here: fetch it")
-        return known
+        return _found(blob, self._catalogue.get(blob))
 
     def _take_stock(self) -> None:
         with self._environment.snapshot() as snapshot:
@@ -483,6 +482,12 @@ class BlobStore:
                 if found is not None:
                     found.reasons.add(raw[DIGEST_SIZE_BYTES:].decode())
                     self._pins += 1
+
+
+def _found(blob: BlobId, known: Known | None) -> Known:
+    if known is None:
+        raise NoSuchBlobError(f"blob {blob.hex()} is not here: fetch it")
+    return known
 
 
 def _missing(known: Known) -> tuple[int, ...]:

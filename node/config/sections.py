@@ -183,6 +183,15 @@ class StorageSection(_Section, frozen=True, kw_only=True):
     kept_history: Annotated[
         Number, Meta(description="Commits whose record and receipts stay; 0: all of them.")
     ] = 0
+    kept_epochs: Annotated[
+        int,
+        Meta(
+            ge=2,
+            le=1_000_000,
+            description="Epochs whose blocks and commits stay, the running one with them: a node "
+            "that was away for longer needs a snapshot, unless another keeps more.",
+        ),
+    ] = 2
     blob_bytes_max: Annotated[
         int,
         Meta(
@@ -263,20 +272,19 @@ class TrainingSection(_Section, frozen=True, kw_only=True):
         Text,
         Meta(
             description="A folder of JSONL, CSV or Parquet, hub:owner/name, or synthetic:...; "
-            "empty: this node neither trains nor scores."
+            "empty: this node does not train, and scores only with `held_out`."
         ),
     ] = ""
     columns: Annotated[
         Columns, Meta(description="Names of columns: text and label, or prompt, context, answer.")
     ] = Columns()
-    label_names: Annotated[
-        Texts, Meta(description="The classes in the order of the task; empty: as the task says.")
-    ] = ()
     held_out: Annotated[
         Text,
         Meta(
-            description="Examples to score with, as `examples`; empty: the test files of those, or "
-            "one text in ten, which is never trained on: its hash decides."
+            description="Examples to score with, as `examples`. A folder is read whole, but for "
+            "one with files called train and files called test, of which only the latter are; a "
+            "validator needs no `examples` beside it. Empty: the test files of `examples`, or one "
+            "text in ten, which is never trained on: its hash decides."
         ),
     ] = ""
     models: Annotated[

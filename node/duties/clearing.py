@@ -7,7 +7,7 @@ two looks at the chain, is cleared like any other.
     | reason  | kept                                                                      |
     |---------|---------------------------------------------------------------------------|
     | task    | for ever: the document, and the model that the task began with            |
-    | version | as configured, and the last `VERSIONS_KEPT` in any case                   |
+    | version | as configured, and the last `VERSIONS_NEEDED` in any case                 |
     | step    | the last `VERSIONS_KEPT`, while the task is open                          |
     | round   | the last `ROUNDS_KEPT`, while the task is open                            |
 """
@@ -23,6 +23,9 @@ from node.duties.scene import Scene
 
 ROUNDS_NEEDED: Final = 2
 """The running round, and the one before, whose aggregate may not be adopted yet."""
+
+VERSIONS_NEEDED: Final = VERSIONS_KEPT + 1
+"""By a seat that comes late: what the last `VERSIONS_KEPT` were made of, from the model before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ def outdated(
         reached: of the task.
         versions_kept: whose parts stay; None: all.
     """
-    kept = None if versions_kept is None else max(VERSIONS_KEPT, versions_kept)
+    kept = None if versions_kept is None else max(VERSIONS_NEEDED, versions_kept)
     oldest = {
         Cause.ROUND: reached.round - ROUNDS_KEPT,
         Cause.STEP: reached.version - VERSIONS_KEPT + 1,
@@ -75,7 +78,7 @@ def spare(reasons: Iterable[Reason]) -> list[Reason]:
     for one in known:
         place = (one.task, one.cause)
         newest[place] = max(newest.get(place, 0), one.number)
-    kept = {Cause.ROUND: ROUNDS_NEEDED, Cause.VERSION: VERSIONS_KEPT}
+    kept = {Cause.ROUND: ROUNDS_NEEDED, Cause.VERSION: VERSIONS_NEEDED}
     found = (
         one
         for one in known

@@ -42,6 +42,10 @@ class Trouble(enum.Enum):
     LOST_UPDATE = "the committed update is not on this machine: the bond of this round is lost"
     LOST_SCORECARD = "the committed scorecard is not on this machine: it cannot be revealed"
     CANNOT_SCORE = "this node does not score: it only holds, aggregates and votes"
+    HISTORY_BEYOND_REACH = (
+        "nobody gives what this node missed of the model's history, which a task whose outer "
+        "optimiser has a memory needs from its first version on: it neither scores nor votes"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

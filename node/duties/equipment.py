@@ -1,11 +1,13 @@
 """What all duties of a node work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import structlog
 
+from fl.jobs.bounds import StoredBlob
 from fl.jobs.client import JobTerms
 from fl.jobs.errors import JobFailedError
 from fl.jobs.progress import Progress
@@ -15,10 +17,12 @@ from node.duties.notes import Notebook
 from node.duties.ports import BlobRoom, Result, Worker
 from node.duties.salts import Salts
 from node.duties.scene import Learning, Scene
+from node.duties.verdicts import is_damage
 from node.duties.wallet import Wallet
 from node.federation.views import FederationReader
 from node.ledger.receipt import Receipt
 from node.ledger.transaction import Call
+from primitives.cid import Cid
 from primitives.ids import Address
 
 ATTEMPTS_MAX: Final = 3
@@ -64,6 +68,29 @@ class Equipment:
             _log.info("worker was not warmed", reason=error.reason.value, error=str(error))
 
     async def work(self, job: Job[Result], on_progress: Callable[[Progress], None]) -> Result:
-        """Have the worker do a job."""
+        """Have the worker do a job.
+
+        Raises:
+            JobFailedError: it was not done; if a file was damaged, the next attempt gets others.
+        """
         terms = JobTerms(deadline_ms=JOB_MS_MAX, attempts=ATTEMPTS_MAX)
-        return await self.worker.run(job, terms=terms, on_progress=on_progress)
+        try:
+            return await self.worker.run(job, terms=terms, on_progress=on_progress)
+        except JobFailedError as error:
+            if is_damage(error):
+                # Only the message says which file it was, and any of them is soon written anew.
+                for blob in blobs_of(job):
+                    await self.blobs.spoiled(Cid.decode(blob.cid).digest)
+            raise
+
+
+def blobs_of(part: object) -> Iterator[StoredBlob]:
+    """Yield the blobs that a job, or a part of one, names."""
+    if isinstance(part, StoredBlob):
+        yield part
+    elif isinstance(part, msgspec.Struct):
+        for name in part.__struct_fields__:
+            yield from blobs_of(getattr(part, name))
+    elif isinstance(part, tuple):
+        for one in part:
+            yield from blobs_of(one)

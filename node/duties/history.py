@@ -1,28 +1,58 @@
 """Follow a model from version to version: its blobs, what was added, the state of its optimiser.
 
 A validator that took part has all of it from its own aggregates. One that did not makes it again
-from the registry and the updates that went in, and refuses to go on from another result.
+from the registry and the updates that went in, and refuses to go on from another result. It begins
+with the newest version after which all that facts depend on was made, since nobody need keep what
+went in before; only an optimiser with a memory has to be followed from W_0 on.
+
+Guards: a version is made from the one before it and enters once, whoever adopts it at the same
+time; what facts are found with is the same for a seat that came late as for all others.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from fl.jobs.bounds import StoredBlob
 from fl.jobs.progress import Progress
 from fl.jobs.work import EARLIER_MAX, Weighted
+from fl.rules.aggregation.outer import OuterRule
 from fl.rules.update.similarity import GLOBAL_DELTAS_MAX
+from node.blobs.errors import BlobUnavailableError
 from node.duties.equipment import Equipment
 from node.duties.errors import DutyError, HistoryDivergedError
-from node.duties.notes import CandidateNote, RoundNotes, Use, VersionNote
+from node.duties.notes import (
+    VERSIONS_KEPT,
+    CandidateNote,
+    RoundNotes,
+    Use,
+    VersionNote,
+)
 from node.duties.ports import Audience
 from node.duties.scene import Scene
 from node.federation.jobs import RoundInputs, aggregate_job
-from node.federation.states import RoundState
+from node.federation.states import ModelRecord, RoundState
 from primitives.cid import Cid
 from primitives.ids import Digest
 
 OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recipe:
+    """How a model is made.
+
+    Args:
+        version: of what comes out.
+        uses: what goes in, beside the version before.
+        limit: the norm to which that is cut.
+    """
+
+    version: int
+    round: int
+    uses: tuple[Use, ...]
+    limit: int
 
 
 class History:
@@ -30,11 +60,16 @@ class History:
 
     def __init__(self, equipment: Equipment) -> None:
         self._own = equipment
+        self._beyond_reach: set[int] = set()
 
     def known_version(self, task: int) -> int:
         """Return the newest version that is here with delta and state; -1: not even the first."""
         versions = self._own.notebook.history(task).versions
         return versions[-1].version if versions else -1
+
+    def is_beyond_reach(self, task: int) -> bool:
+        """Tell whether nobody gave what this node lacks of the past of a model, when it asked."""
+        return task in self._beyond_reach
 
     async def follow(self, scene: Scene) -> None:
         """Take over the newest version, if it is what this node computed, or the first."""
@@ -42,11 +77,12 @@ class History:
         if known >= version or not self._own.blobs.has(scene.model):
             return
         if version == 0:
-            await self._begin(scene)
+            await self._begin(scene, 0)
         elif known == version - 1:
             made = self._made(scene)
             if made is not None:
-                await self._adopt(scene, made, round_number=scene.state.rounds - 1)
+                number = scene.state.rounds - 1
+                await self._adopt(scene, made, version=version, round_number=number)
 
     async def fetch_model(self, scene: Scene) -> None:
         """Get W_t."""
@@ -68,13 +104,13 @@ class History:
             Use(trainer=one.trainer, root=one.root or b"", weight=one.weight)
             for one in running.weighted
         )
-        made = await self._aggregated(
-            scene,
-            uses,
-            round_number=running.number,
+        recipe = _Recipe(
+            version=scene.state.version + 1,
+            round=running.number,
+            uses=uses,
             limit=scene.state.clip,
-            on_progress=on_progress,
         )
+        made = await self._made_by(scene, recipe, on_progress)
         note = replace(made, rung=running.rung)
         await self._own.blobs.open_up(Cid.decode(note.model).digest)
 
@@ -85,16 +121,24 @@ class History:
         self._own.notebook.note(scene.task, running.number, change)
 
     async def replay(self, scene: Scene, on_progress: OnProgress) -> None:
-        """Make every version again that this node has missed.
+        """Make every version again that this node has missed and that is needed.
 
         Raises:
             HistoryDivergedError: the rules give another model than the registry has.
             DutyError: the registry does not say enough.
+            BlobUnavailableError: nobody gave what it takes.
         """
-        if self.known_version(scene.task) < 0:
-            await self._begin(scene)
-        for version in range(self.known_version(scene.task) + 1, scene.state.version + 1):
-            await self._replay_one(scene, version, on_progress)
+        task = scene.task
+        try:
+            beginning = self._beginning(scene)
+            if self.known_version(task) < beginning:
+                await self._begin(scene, beginning)
+            while (version := self.known_version(task) + 1) <= scene.state.version:
+                await self._replay_one(scene, version, on_progress)
+        except BlobUnavailableError:
+            self._beyond_reach.add(task)
+            raise
+        self._beyond_reach.discard(task)
 
     def deltas(self, scene: Scene, round_number: int) -> list[Digest]:
         """Return what the last rounds of the layout of this round added to the model."""
@@ -110,25 +154,52 @@ class History:
         layout_of = scene.document.layout_of
         layout = layout_of(round_number)
         versions = self._own.notebook.history(scene.task).versions
-        changed = [one for one in versions if one.version and layout_of(one.round) == layout]
+        # The first note has a model and not what made it.
+        changed = [one for one in versions if one.delta and layout_of(one.round) == layout]
         return changed[-GLOBAL_DELTAS_MAX:]
 
-    async def _begin(self, scene: Scene) -> None:
-        start = Digest(scene.document.start)
-        if not self._own.blobs.has(start):
-            await self._fetch(scene, start, reason=scene.reason)
-        await self._own.blobs.pin(start, scene.reason)
-        stored = await self._own.blobs.stored(start)
-        self._own.notebook.extend(scene.task, VersionNote(version=0, round=0, model=stored.cid))
+    def _beginning(self, scene: Scene) -> int:
+        """Return after which version all those come that facts about the next updates need."""
+        if scene.document.outer.rule is not OuterRule.PLAIN:
+            return 0
+        version = scene.state.version
+        oldest = max(0, version - VERSIONS_KEPT)
+        lacking = dict.fromkeys(scene.document.layouts, GLOBAL_DELTAS_MAX)
+        while version > oldest and any(count > 0 for count in lacking.values()):
+            record = self._record(scene, version)
+            lacking[scene.document.layout_of(record.round)] -= 1
+            version -= 1
+        return version
+
+    async def _begin(self, scene: Scene, version: int) -> None:
+        """Take a version over as the chain names it, whatever it was made of."""
+        record = self._record(scene, version) if version else None
+        model = Digest(scene.document.start if record is None else record.model)
+        reason = _model_reason(scene, version)
+        if not self._own.blobs.has(model):
+            await self._fetch(scene, model, reason=reason)
+        await self._own.blobs.pin(model, reason)
+        stored = await self._own.blobs.stored(model)
+        round_number = 0 if record is None else record.round
+        note = VersionNote(version=version, round=round_number, model=stored.cid)
+        self._own.notebook.extend(scene.task, note)
+
+    def _record(self, scene: Scene, version: int) -> ModelRecord:
+        record = self._own.reader.model(scene.task, version)
+        if record is None or len(record.roots) != len(record.weights) or not record.limit:
+            raise DutyError(f"the registry does not say how version {version} was made")
+        return record
 
     def _made(self, scene: Scene) -> CandidateNote | None:
         notes = self._own.notebook.of_round(scene.task, scene.state.rounds - 1)
         found = (one for one in notes.candidates if Cid.decode(one.model).digest == scene.model)
         return next(found, None)
 
-    async def _adopt(self, scene: Scene, made: CandidateNote, *, round_number: int) -> None:
-        """Write down the next version; what made it is public from now on, for whoever replays."""
-        blobs, version = self._own.blobs, self.known_version(scene.task) + 1
+    async def _adopt(
+        self, scene: Scene, made: CandidateNote, *, version: int, round_number: int
+    ) -> None:
+        """Write down a version; what made it is public from now on, for whoever replays."""
+        blobs = self._own.blobs
         for root in (Digest(use.root) for use in made.uses):
             if blobs.has(root):
                 await blobs.pin(root, scene.version_reason(version))
@@ -148,44 +219,35 @@ class History:
         self._own.notebook.extend(scene.task, note)
 
     async def _replay_one(self, scene: Scene, version: int, on_progress: OnProgress) -> None:
-        record = self._own.reader.model(scene.task, version)
-        if record is None or len(record.roots) != len(record.weights) or not record.limit:
-            raise DutyError(f"the registry does not say how version {version} was made")
+        record = self._record(scene, version)
         entries = zip(record.contributors, record.roots, record.weights, strict=True)
         uses = tuple(Use(trainer=who, root=root, weight=weight) for who, root, weight in entries)
         for use in uses:
             if not self._own.blobs.has(Digest(use.root)):
                 reason = scene.version_reason(version)
                 await self._fetch(scene, Digest(use.root), reason=reason)
-        made = await self._aggregated(
-            scene, uses, round_number=record.round, limit=record.limit, on_progress=on_progress
-        )
+        recipe = _Recipe(version=version, round=record.round, uses=uses, limit=record.limit)
+        made = await self._made_by(scene, recipe, on_progress)
         actual = Cid.decode(made.model).digest
         if actual != record.model:
             raise HistoryDivergedError(version=version, expected=record.model, actual=actual)
-        await self._adopt(scene, made, round_number=record.round)
+        await self._adopt(scene, made, version=version, round_number=record.round)
 
-    async def _aggregated(
-        self,
-        scene: Scene,
-        uses: Sequence[Use],
-        *,
-        round_number: int,
-        limit: int,
-        on_progress: OnProgress,
+    async def _made_by(
+        self, scene: Scene, recipe: _Recipe, on_progress: OnProgress
     ) -> CandidateNote:
-        """Make the version after the newest one that is known."""
-        own, last = self._own, self._own.notebook.history(scene.task).versions[-1]
+        """Make a model and keep it, whether or not it becomes a version."""
+        own, last = self._own, self._known(scene, recipe.version - 1)
         inputs = RoundInputs(
-            round=round_number,
-            updates=[Weighted(await self._stored(use.root), use.weight) for use in uses],
-            limit=limit,
+            round=recipe.round,
+            updates=[Weighted(await self._stored(use.root), use.weight) for use in recipe.uses],
+            limit=recipe.limit,
             model=await self._stored_cid(last.model),
             state=None if last.state is None else await self._stored_cid(last.state),
         )
-        folder = own.notebook.workplace(scene.task, round_number)
+        folder = own.notebook.workplace(scene.task, recipe.round)
         result = await own.work(aggregate_job(scene.document, inputs, folder=folder), on_progress)
-        reason = scene.round_reason(round_number)
+        reason = scene.round_reason(recipe.round)
         for made in (result.model, result.delta, result.state):
             await own.blobs.keep(made, audience=Audience.NOBODY, reason=reason)
         return CandidateNote(
@@ -193,8 +255,15 @@ class History:
             model=result.model.cid,
             delta=result.delta.cid,
             state=result.state.cid,
-            uses=tuple(uses),
+            uses=recipe.uses,
         )
+
+    def _known(self, scene: Scene, version: int) -> VersionNote:
+        versions = self._own.notebook.history(scene.task).versions
+        found = next((one for one in versions if one.version == version), None)
+        if found is None:
+            raise DutyError(f"version {version} is not known here")
+        return found
 
     async def _fetch(self, scene: Scene, blob: Digest, *, reason: str) -> None:
         size_bytes_max = scene.blob_bytes_max

@@ -167,9 +167,11 @@ class Notebook:
         return self._histories[task]
 
     def extend(self, task: int, version: VersionNote) -> None:
-        """Write down the next version; one that does not follow the last one begins anew."""
+        """Write down the next version, unless it is known; one after a gap begins anew."""
         known = self.history(task).versions
-        if not known or known[-1].version + 1 != version.version:
+        if known and version.version <= known[-1].version:
+            return
+        if known and version.version > known[-1].version + 1:
             known = ()
         notes = HistoryNotes(versions=(*known, version)[-VERSIONS_KEPT:])
         _write(self._history(task), _HISTORY_CODEC.encode(notes))

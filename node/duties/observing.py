@@ -47,6 +47,10 @@ class Observer:
         """Tell whether the document of a task is known."""
         return task in self._documents
 
+    def has_blob(self, task: int) -> bool:
+        """Tell whether the blob of the document of a task is here, so that nobody need give it."""
+        return self._own.blobs.has(Digest(self._own.reader.terms(task).document))
+
     async def obtain(self, task: int) -> None:
         """Get the document of a task.
 

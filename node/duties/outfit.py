@@ -3,6 +3,10 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+import structlog
+from msgspec.structs import replace
 
 from fl.jobs.launch import WorkerCommand, threads_left
 from fl.jobs.subject import ExampleSource, Half
@@ -28,6 +32,8 @@ from p2p.wire.peer_id import PeerId
 from primitives.clock import Clock
 from primitives.ids import Address
 from primitives.keys import PrivateKey, PublicKey
+
+_log: Final = structlog.get_logger("node.duties")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,15 +141,14 @@ def learning_of(config: Config) -> Learning:
     section, folder = config.training, config.folder
     placed = {name: placed_model(one, folder=folder) for name, one in section.models.items()}
     models = tuple(sorted(placed.items()))
-    if not section.examples:
-        return Learning(models=models)
-    examples = placed_examples(section.examples, folder=folder)
-    held_out = placed_examples(section.held_out, folder=folder) if section.held_out else examples
-    return Learning(
-        train=_source(section, examples, half=Half.TRAIN),
-        held_out=_source(section, held_out, half=Half.TEST),
-        models=models,
+    train, held_out = (
+        _source(section, placed_examples(spec, folder=folder), half=half) if spec else None
+        for spec, half in ((section.examples, Half.TRAIN), (section.held_out, Half.HELD_OUT))
     )
+    if train is not None and (held_out is None or held_out.spec == train.spec):
+        # What is trained on is never read whole to score with, though both keys may name it.
+        held_out = replace(train, half=Half.TEST)
+    return Learning(train=train, held_out=held_out, models=models)
 
 
 def roles_of(chosen: Collection[NodeRole], learning: Learning) -> frozenset[Role]:
@@ -158,6 +163,12 @@ def roles_of(chosen: Collection[NodeRole], learning: Learning) -> frozenset[Role
     return frozenset(roles)
 
 
+def report_missing_examples(chosen: Collection[NodeRole], learning: Learning) -> None:
+    """Log if a validator has nothing to score with; a trainer without examples does not start."""
+    if NodeRole.VALIDATOR in chosen and learning.held_out is None:
+        _log.warning("this node does not score", hint="set training.held_out")
+
+
 def _source(section: TrainingSection, spec: str, *, half: Half) -> ExampleSource:
     columns = section.columns
     return ExampleSource(
@@ -168,5 +179,4 @@ def _source(section: TrainingSection, spec: str, *, half: Half) -> ExampleSource
         prompt=columns.prompt or None,
         context=columns.context or None,
         answer=columns.answer or None,
-        label_names=tuple(section.label_names),
     )

@@ -282,6 +282,8 @@ class _Draft:
             return False
         if self._own.known_version < self._chain.version:
             self._add(Step.REPLAY)
+            if self._own.is_history_beyond_reach:
+                self.troubles.add(Trouble.HISTORY_BEYOND_REACH)
             return False
         return True
 

@@ -54,6 +54,10 @@ class BlobRoom(Protocol):
         """Return the file of a blob that is here, for the worker."""
         ...
 
+    async def spoiled(self, blob: Digest) -> None:
+        """Have the file of a blob written anew when it is asked for next."""
+        ...
+
     async def keep(self, made: StoredBlob, *, audience: Audience, reason: str) -> Digest:
         """Take in a file that the worker wrote, and keep it for a reason."""
         ...

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -124,6 +125,11 @@ class StoreRoom:
     async def stored(self, blob: Digest) -> StoredBlob:
         """Return the file of a blob that is here."""
         return await asyncio.to_thread(self.store.stored, BlobId(blob))
+
+    async def spoiled(self, blob: Digest) -> None:
+        """Drop the file of a blob that the worker found damaged; harmless if there is none."""
+        with suppress(NoSuchBlobError):
+            await asyncio.to_thread(self.store.spoiled, BlobId(blob))
 
     async def keep(self, made: StoredBlob, *, audience: Audience, reason: str) -> Digest:
         """Take in a file that the worker wrote, and remove it there."""

@@ -1,10 +1,14 @@
 """What was tried in vain: until when it rests, and what is not tried any more."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from node.duties.duty import Duty, Step
 from node.duties.status import GivenUp
 from node.duties.verdicts import Verdict, rest_ms
+
+DOCUMENT_REST_MS_MAX: Final = 120_000
+"""Of a document that nobody gives: each try takes one of few places for the whole of a fetch."""
 
 Key = tuple[int, int, int, Step]
 
@@ -28,7 +32,7 @@ class Setbacks:
         """Take down that a duty was not done, and what follows from it."""
         setback = self._by_key.setdefault(duty.key, _Setback())
         setback.failures += 1
-        setback.not_before_ms = now_ms + rest_ms(setback.failures)
+        setback.not_before_ms = now_ms + _rest_ms(duty, setback.failures)
         setback.message = message
         setback.is_final = verdict is not Verdict.AGAIN
         if verdict is Verdict.TASK:
@@ -37,6 +41,11 @@ class Setbacks:
     def overcome(self, duty: Duty) -> None:
         """Take down that a duty was done after all."""
         self._by_key.pop(duty.key, None)
+
+    def failures(self, duty: Duty) -> int:
+        """Return how often in a row a duty was not done."""
+        setback = self._by_key.get(duty.key)
+        return 0 if setback is None else setback.failures
 
     def end_round(self) -> None:
         """Forget what concerned the round that is over."""
@@ -68,3 +77,9 @@ class Setbacks:
             for step, message in self._for_good.items()
         ]
         return (*for_now, *for_good)
+
+
+def _rest_ms(duty: Duty, failures: int) -> int:
+    if duty.step is not Step.FETCH_DOCUMENT:
+        return rest_ms(failures)
+    return min(DOCUMENT_REST_MS_MAX, rest_ms(failures) * failures)

@@ -124,6 +124,7 @@ class Belongings:
     Args:
         has_model: the blob of the newest model.
         known_version: up to which the models, deltas and optimiser states are at hand.
+        is_history_beyond_reach: nobody gave what is missing of them when this node asked.
         update_root: of the own update for this round; empty if there is none.
         is_offered: the own update lies sealed, for those who have seats.
         holdings: roots of updates whose content is at hand.
@@ -139,6 +140,7 @@ class Belongings:
 
     has_model: bool = False
     known_version: int = -1
+    is_history_beyond_reach: bool = False
     update_root: bytes = b""
     is_offered: bool = False
     holdings: frozenset[bytes] = frozenset()

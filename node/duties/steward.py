@@ -224,12 +224,17 @@ class Steward:
         self._must_read = self._must_read or not self._observer.has_seen_all
         self._break_off(frozenset(followed))
         await self._leave(frozenset(followed))
+        unread: list[Duty] = []
         for task in followed:
             state = self._tasks.setdefault(task, _Followed())
-            if not self._observer.has_document(task):
-                self._obtain(task, state, group)
+            duty = Duty(step=Step.FETCH_DOCUMENT, task=task, round=0)
+            if not await self._has_document(duty, state):
+                unread.append(duty)
             elif not await self._try(Step.READ_TASK, task, state, partial(self._see, task, state)):
                 state.scene = None
+        # Not the best first: whoever creates tasks without a document chooses what they pay.
+        for duty in sorted(unread, key=self._attempts):
+            self._obtain(duty, self._tasks[duty.task], group)
 
     async def _see(self, task: int, followed: _Followed) -> None:
         scene = self._observer.scene(task)
@@ -402,16 +407,30 @@ class Steward:
     def _is_rested(self, followed: _Followed, duty: Duty) -> bool:
         return followed.setbacks.is_rested(duty, now_ms=self._clock.monotonic_ms())
 
-    def _obtain(self, task: int, followed: _Followed, group: asyncio.TaskGroup) -> None:
+    async def _has_document(self, duty: Duty, followed: _Followed) -> bool:
+        """Tell whether the document of a task is known; if its blob is here it is read at once."""
+        if self._observer.has_document(duty.task):
+            return True
+        if not self._is_document_due(duty, followed) or not self._observer.has_blob(duty.task):
+            return False
+        return await self._try(
+            duty.step, duty.task, followed, partial(self._observer.obtain, duty.task)
+        )
+
+    def _obtain(self, duty: Duty, followed: _Followed, group: asyncio.TaskGroup) -> None:
         """Start to get the document of a task, unless that is under way or was in vain just now."""
-        duty = Duty(step=Step.FETCH_DOCUMENT, task=task, round=0)
         under_way = sum(job.duty.step is duty.step for job in self._jobs.values())
-        if under_way >= DOCUMENTS_MAX:
-            return
-        is_wanted = duty.step not in followed.setbacks.given_up(round_number=0, rung=0)
-        if is_wanted and duty.key not in self._jobs and self._is_rested(followed, duty):
+        if under_way < DOCUMENTS_MAX and self._is_document_due(duty, followed):
             running = group.create_task(self._read_document(duty, followed), name="duty document")
             self._enter(duty, running, place=_NOWHERE)
+
+    def _is_document_due(self, duty: Duty, followed: _Followed) -> bool:
+        is_wanted = duty.step not in followed.setbacks.given_up(round_number=0, rung=0)
+        return is_wanted and duty.key not in self._jobs and self._is_rested(followed, duty)
+
+    def _attempts(self, duty: Duty) -> tuple[int, int]:
+        """Return how often a document was not to be had, then the age of its task."""
+        return self._tasks[duty.task].setbacks.failures(duty), duty.task
 
     async def _read_document(self, duty: Duty, followed: _Followed) -> None:
         try:

@@ -34,6 +34,7 @@ class Stock:
         anyway = Belongings(
             has_model=blobs.has(scene.model),
             known_version=self._history.known_version(scene.task),
+            is_history_beyond_reach=self._history.is_beyond_reach(scene.task),
             given_up=given_up,
             idle_since_ms=idle_since_ms,
             empty_rounds=empty_rounds,
@@ -51,6 +52,7 @@ class Stock:
         return Belongings(
             has_model=anyway.has_model,
             known_version=anyway.known_version,
+            is_history_beyond_reach=anyway.is_history_beyond_reach,
             update_root=root,
             is_offered=bool(root) and blobs.is_offered(sealed),
             holdings=frozenset(one for one in roots if blobs.has(Digest(one))),

@@ -1,23 +1,32 @@
 """The duties of a trainer: train, commit, offer the update to those who have seats, reveal."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
+import structlog
 from msgspec.structs import replace
 
 from fl.jobs.progress import Progress
+from fl.jobs.results import TrainResult
 from fl.jobs.work import TrainJob
+from node.blobs.errors import BlobRoomError
 from node.duties.equipment import Equipment
 from node.duties.errors import LostResultError
 from node.duties.notes import UpdateNote
 from node.duties.ports import Audience
 from node.duties.salts import Purpose
 from node.duties.scene import Scene
+from node.duties.verdicts import rest_ms
 from node.federation import calls
 from node.federation.commitments import update_commitment
 from node.federation.states import RoundState
+from node.storage.errors import DiskReserveError
 from primitives.cid import Cid
 from primitives.ids import Address, Digest, Height
+
+_log: Final = structlog.get_logger("node.duties")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +71,12 @@ class Trainer:
             terms=scene.document.local,
             folder=str(own.notebook.workplace(scene.task, running.number)),
         )
-        result = await own.work(job, on_progress)
+        await self._keep(scene, running, await own.work(job, on_progress))
+
+    async def _keep(self, scene: Scene, running: RoundState, result: TrainResult) -> None:
+        """Keep an update; wait for room as long as it takes, since training takes longer."""
+        own, failures, is_kept = self._own, 0, False
         reason = scene.round_reason(running.number)
-        await own.blobs.keep(result.update, audience=Audience.NOBODY, reason=reason)
         note = UpdateNote(
             cid=result.update.cid,
             norm=result.norm,
@@ -72,7 +84,22 @@ class Trainer:
             steps=result.steps,
             samples=result.samples,
         )
-        own.notebook.note(scene.task, running.number, lambda notes: replace(notes, update=note))
+        while True:
+            try:
+                if not is_kept:
+                    await own.blobs.keep(result.update, audience=Audience.NOBODY, reason=reason)
+                    is_kept = True
+                own.notebook.note(
+                    scene.task, running.number, lambda notes: replace(notes, update=note)
+                )
+            except (DiskReserveError, BlobRoomError, OSError) as error:
+                failures += 1
+                if failures == 1:
+                    place = {"task": scene.task, "round": running.number}
+                    _log.warning("finished update waits for room", **place, error=str(error))
+            else:
+                return
+            await asyncio.sleep(rest_ms(failures) / 1_000)
 
     async def commit(self, scene: Scene, running: RoundState) -> None:
         """Commit to the update and put down the bond."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from fl.jobs.bounds import StoredBlob
 from fl.jobs.results import BlobFacts, Vote
 from fl.jobs.work import NOBODY, Earlier, EvaluateJob, InspectJob, ScoreJob
+from node.blobs.errors import BlobUnavailableError
 from node.duties.duty import Duty
 from node.duties.equipment import Equipment
 from node.duties.errors import LostResultError, UpdateUnavailableError
@@ -40,6 +41,7 @@ class Validator:
 
         Raises:
             UpdateUnavailableError: nobody gave some of them; the others are here.
+            HanseError: some could not be kept; the others are here.
         """
         missing = [running.updates[index] for index in duty.indices()]
         async with asyncio.TaskGroup() as fetches:
@@ -47,9 +49,17 @@ class Validator:
                 fetches.create_task(self._fetch(scene, running, one), name=f"update {one.index}")
                 for one in missing
             ]
-        lacking = [one.index for one, task in zip(missing, found, strict=True) if task.result()]
-        if lacking:
-            raise UpdateUnavailableError(f"nobody gave the updates {lacking}")
+        errors = {
+            one.index: error
+            for one, task in zip(missing, found, strict=True)
+            if (error := task.result()) is not None
+        }
+        for error in errors.values():
+            if not isinstance(error, BlobUnavailableError):
+                raise error
+        if errors:
+            first = next(iter(errors.values()))
+            raise UpdateUnavailableError(f"nobody gave the updates {list(errors)}: {first}")
 
     async def attest(self, scene: Scene, duty: Duty) -> None:
         """Say which updates are here."""

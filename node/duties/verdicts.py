@@ -3,7 +3,7 @@
 import enum
 from typing import Final
 
-from fl.jobs.errors import FailureCode, JobFailedError
+from fl.jobs.errors import MAY_RETRY, FailureCode, JobFailedError
 from fl.rules.errors import Rule
 from node.duties.errors import (
     HistoryDivergedError,
@@ -45,7 +45,7 @@ _FOR_THE_TASK: Final = frozenset(
 )
 """Codes of errors inside a worker that the next round would meet again."""
 
-_DAMAGED: Final = frozenset({"blob_file"})
+_DAMAGED: Final = "blob_file"
 
 _FOR_THE_ROUND: Final = tuple(
     rule.value
@@ -68,6 +68,9 @@ _BY_REASON: Final = {
     FailureCode.DEADLINE: Verdict.ROUND,
     FailureCode.OUT_OF_MEMORY: Verdict.ROUND,
     FailureCode.WORKER_BUG: Verdict.ROUND,
+    # The client has tried these again already: a job that always kills its worker would keep it
+    # from all others for as long as the round lasts.
+    **dict.fromkeys(MAY_RETRY, Verdict.ROUND),
 }
 
 
@@ -86,10 +89,15 @@ def judge(error: HanseError | OSError) -> Verdict:
             return Verdict.AGAIN
 
 
+def is_damage(error: JobFailedError) -> bool:
+    """Tell whether a file of this machine was not what it must be."""
+    return error.reason is FailureCode.BAD_INPUT and error.cause == _DAMAGED
+
+
 def _judge_job(error: JobFailedError) -> Verdict:
     if error.reason is not FailureCode.BAD_INPUT:
         return _BY_REASON.get(error.reason, Verdict.AGAIN)
-    if error.cause in _DAMAGED:
+    if is_damage(error):
         return Verdict.AGAIN
     return Verdict.TASK if error.cause in _FOR_THE_TASK else Verdict.ROUND
 

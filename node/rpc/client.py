@@ -340,7 +340,11 @@ class NodeClient:
         return await self._bytes("GET", f"/v1/blobs/{cid}")
 
     async def save_blob(self, cid: str, path: Path) -> int:
-        """Write a blob to a new file as it comes; return its size. Verify it against its id."""
+        """Write a blob to a new file as it comes; return its size. Verify it against its id.
+
+        Raises:
+            OSError: the file cannot be opened or written.
+        """
         async with self._asked("GET", f"/v1/blobs/{cid}", deadline_s=TRANSFER_DEADLINE_S) as answer:
             size_bytes = 0
             with path.open("xb") as file:
@@ -480,7 +484,8 @@ class NodeClient:
                 yield answer
         except TimeoutError as error:
             raise NodeUnreachableError(f"{self.url} did not answer in {deadline_s:g} s") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, ConnectionError) as error:
+            # No other OSError: aiohttp wraps its own, so that is of a file of whoever asks.
             raise NodeUnreachableError(f"no node answers at {self.url}: {said(error)}") from error
 
     def _opened(self) -> aiohttp.ClientSession:

@@ -86,7 +86,7 @@ class NodeContext:
         started_ms: monotonic time at which the node began.
         operator: the account of this node, whose key is its administrator; None: nobody is.
         request_shutdown: asks the node to end, soon after it returns.
-        is_ready: tells whether the node is near the newest certificate that it knows of.
+        is_ready: tells whether the node is near the present of the chain.
         consensus: returns what runs in the seat of this node, None without one; only to read from,
             on the event loop.
         rounds: what it saw of rounds beyond their events.
@@ -102,6 +102,7 @@ class NodeContext:
     contracts: ContractReader
     federation: FederationReader
     mempool: Waiting
+    is_ready: Callable[[], bool]
     started_ms: int = 0
     operator: Address | None = None
     host: Host | None = None
@@ -114,6 +115,5 @@ class NodeContext:
     logs: LogTail | None = None
     rounds: RoundWatch | None = None
     consensus: Callable[[], Core | None] = field(default=lambda: None)
-    is_ready: Callable[[], bool] = field(default=lambda: True)
     request_shutdown: Callable[[], None] = field(default=lambda: None)
     metrics: tuple[MetricSource, ...] = ()

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 from typing_extensions import override
 
-from node.rpc.limits import RpcLimits, client_of
+from node.rpc.limits import RpcLimits, client_of, is_loopback
 from node.rpc.schemas import ErrorBody
 
 LINE_BYTES_MAX: Final = 4_096
@@ -72,7 +72,9 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         if status >= 500:
-            _log.error("request crashed", exc_info=exc)
+            if not isinstance(exc, ConnectionError):
+                # That one is raised where a client has gone, which is no fault of the node.
+                _log.error("request crashed", exc_info=exc)
             message = "a bug of the node; its log says more"
         text = (message or "not HTTP").partition("\n")[0][:_MESSAGE_LENGTH_MAX]
         body = ErrorBody(code="bad-http" if status < 500 else "internal", message=text)
@@ -99,7 +101,10 @@ class Door(web.Server):
 
     def enter(self, client: str) -> bool:
         """Count a new connection in; tell whether there was room."""
-        is_full = self.connection_count >= self._limits.connections_max
+        places = self._limits.connections_max
+        if not is_loopback(client):
+            places -= self._limits.connections_kept
+        is_full = self.connection_count >= places
         if is_full or self._clients[client] >= self._limits.connections_per_client_max:
             self.refused_total += 1
             return False

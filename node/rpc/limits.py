@@ -5,7 +5,7 @@ with a full bucket, which is less than it could have by asking slowly.
 """
 
 import ipaddress
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,8 @@ from p2p.token_bucket import TokenBucket
 
 CLIENTS_MAX: Final = 4_096
 _IPV6_PREFIX_BITS: Final = 64
+_LOOPBACK_IPV6: Final = "::/64"
+_SHARE_ONE_IN: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +28,15 @@ class RpcLimits:
         head_bytes_max: of the request line and all headers.
         connections_max: at a time; one more is closed at once.
         connections_per_client_max: of one address.
+        connections_kept: of those at a time, for loopback alone: whoever fills the others must not
+            keep the operator and the probes of this machine out.
         deadline_ms: from the head of a request to the last byte of its answer.
         transfer_deadline_ms: the same, for blobs and files.
         idle_ms: for the first request of a connection, or the next one.
         rate_per_s: requests of one client address; costly routes count as several.
         burst: requests that a client may have saved up.
-        streams_max: WebSockets at a time.
-        subscriptions_max: over all of them.
+        streams_max: WebSockets at a time; see `Quota`.
+        subscriptions_max: over all of them; see `Quota`.
         readers_max: threads that read the state.
     """
 
@@ -42,6 +46,7 @@ class RpcLimits:
     head_bytes_max: int = 16 << 10
     connections_max: int = 256
     connections_per_client_max: int = 128
+    connections_kept: int = 32
     deadline_ms: int = 10_000
     transfer_deadline_ms: int = 600_000
     idle_ms: int = 10_000
@@ -65,6 +70,41 @@ def client_of(peername: object) -> str:
         return str(address.ipv4_mapped)
     network = ipaddress.ip_network((address, _IPV6_PREFIX_BITS), strict=False)
     return str(network)
+
+
+def is_loopback(client: str) -> bool:
+    """Tell whether a client is on this machine; the argument is what `client_of` returns."""
+    return client.startswith("127.") or client == _LOOPBACK_IPV6
+
+
+class Quota:
+    """What all clients may hold together; one elsewhere a quarter of it, those on loopback all.
+
+    On loopback there are the explorer pages of the operator, or a proxy that counts for itself.
+    """
+
+    def __init__(self, size_max: int) -> None:
+        self._size_max = size_max
+        self._held: Counter[str] = Counter()
+
+    @property
+    def taken(self) -> int:
+        """Return how much is held."""
+        return self._held.total()
+
+    def take(self, client: str) -> bool:
+        """Take one for a client; tell whether it was there."""
+        share = self._size_max if is_loopback(client) else -(-self._size_max // _SHARE_ONE_IN)
+        if self.taken >= self._size_max or self._held[client] >= share:
+            return False
+        self._held[client] += 1
+        return True
+
+    def give_back(self, client: str, count: int = 1) -> None:
+        """Return some that a client held."""
+        self._held[client] -= count
+        if not self._held[client]:
+            del self._held[client]
 
 
 class ClientRates:

@@ -25,7 +25,7 @@ from node.rpc.errors import UnavailableError, UpgradeError
 from node.rpc.exchange import Exchanges
 from node.rpc.explorer.folder import shipped_folder
 from node.rpc.explorer.pages import Pages
-from node.rpc.limits import RpcLimits
+from node.rpc.limits import Quota, RpcLimits, client_of
 from node.rpc.metrics import CONTENT_TYPE, Metrics
 from node.rpc.openapi import write_document
 from node.rpc.route import Access, Ask, Medium, NoBody, NoParameters, Route, RouteTable
@@ -44,7 +44,7 @@ from node.rpc.routes.dag_routes import dag_routes
 from node.rpc.routes.participant_routes import participant_routes
 from node.rpc.routes.task_routes import task_routes
 from node.rpc.socket_session import SocketSession, new_socket
-from node.rpc.topics import LogAccess, Quota, Topics
+from node.rpc.topics import LogAccess, Topics
 from primitives.errors import ConfigurationError
 
 SHUTDOWN_S: Final = 2.0
@@ -78,7 +78,7 @@ class RpcServer:
         self._context = context
         self._settings = settings
         self._quota = Quota(settings.limits.subscriptions_max)
-        self._sockets = 0
+        self._sockets = Quota(settings.limits.streams_max)
         self._resources = AsyncExitStack()
         self._address = (settings.host, settings.port)
         self.routes: Final = self._all_routes()
@@ -219,16 +219,16 @@ class RpcServer:
         transport = ask.request.transport
         if not opened.can_prepare(ask.request) or transport is None:
             raise UpgradeError("only a WebSocket is served here: ask for an upgrade")
-        if self._sockets >= ask.limits.streams_max:
+        client = client_of(transport.get_extra_info("peername"))
+        if not self._sockets.take(client):
             raise UnavailableError("too many WebSockets are open")
-        self._sockets += 1
         try:
             await opened.prepare(ask.request)
             logs = LogAccess.YES if ask.caller.is_operator else LogAccess.NO
-            topics = Topics(self._quota, logs=logs)
+            topics = Topics(self._quota, client=client, logs=logs)
             await SocketSession(
                 ask.context, topics, socket=opened, transport=transport, closing=self._closing
             ).run()
         finally:
-            self._sockets -= 1
+            self._sockets.give_back(client)
         return opened

@@ -15,6 +15,7 @@ from node.chain.feed import CertificateFormed, ChainEvent, CommitExecuted
 from node.chain.index import EventPlace
 from node.federation.calls import ROUNDS
 from node.ledger.receipt import Event
+from node.rpc.limits import Quota
 from node.rpc.rendering import Renderer
 from node.rpc.schemas import LogLine
 from node.rpc.stream_schemas import (
@@ -49,25 +50,6 @@ class LogAccess(enum.Enum):
     NO = "no"
 
 
-class Quota:
-    """How many subscriptions all sockets may hold together."""
-
-    def __init__(self, size_max: int) -> None:
-        self._size_max = size_max
-        self.taken = 0
-
-    def take(self) -> bool:
-        """Take one; tell whether it was there."""
-        if self.taken >= self._size_max:
-            return False
-        self.taken += 1
-        return True
-
-    def give_back(self, count: int) -> None:
-        """Return some."""
-        self.taken -= count
-
-
 @dataclass(slots=True)
 class Faults:
     """How often the client was refused."""
@@ -84,18 +66,21 @@ class Topics:
     """What one client follows.
 
     Args:
+        quota: of all sockets together.
+        client: whose share of it this is.
         logs: for the operator only.
     """
 
-    def __init__(self, quota: Quota, *, logs: LogAccess) -> None:
+    def __init__(self, quota: Quota, *, client: str, logs: LogAccess) -> None:
         self._quota = quota
+        self._client = client
         self._logs = logs
         self._subscriptions: dict[int, Subscribe] = {}
         self.faults = Faults()
 
     def close(self) -> None:
         """Give the subscriptions back; harmless when repeated."""
-        self._quota.give_back(len(self._subscriptions))
+        self._quota.give_back(self._client, len(self._subscriptions))
         self._subscriptions.clear()
 
     @property
@@ -119,7 +104,7 @@ class Topics:
             case Unsubscribe(id=number):
                 if self._subscriptions.pop(number, None) is None:
                     return self._refuse(number, "no-subscription", f"there is no {number}")
-                self._quota.give_back(1)
+                self._quota.give_back(self._client)
                 return Unsubscribed(id=number)
             case _:
                 assert_never(message)
@@ -176,7 +161,8 @@ class Topics:
             return self._refuse(wanted.id, "bad-message", "contract belongs to events")
         if wanted.task is not None and wanted.topic is not Topic.ROUNDS:
             return self._refuse(wanted.id, "bad-message", "task belongs to rounds")
-        if len(self._subscriptions) >= SUBSCRIPTIONS_PER_SOCKET_MAX or not self._quota.take():
+        is_full = len(self._subscriptions) >= SUBSCRIPTIONS_PER_SOCKET_MAX
+        if is_full or not self._quota.take(self._client):
             return self._refuse(wanted.id, "too-many", "too many subscriptions")
         self._subscriptions[wanted.id] = wanted
         return Subscribed(id=wanted.id, height=height)

@@ -1,9 +1,15 @@
-"""Where in a snapshot to go on, while several peers give chunks of it at the same time."""
+"""Where in a snapshot to go on, while several peers give chunks of it at the same time.
+
+Guards: each chunk brings a fetch on by as much as an honest one does, however it was cut.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import Final
 
 from node.ledger.tree.coverage import GAPS_MAX, Gap
+from node.ledger.tree.digests import place_of
+from node.ledger.tree.lookup import PLACE_LAST
+from node.ledger.tree.snapshot import CHUNK_CONTENT_BYTES, CHUNK_ENTRIES_MAX, SnapshotChunk
 from primitives.ids import DIGEST_SIZE_BYTES
 
 SPLIT_MIN: Final = 1 << (8 * DIGEST_SIZE_BYTES - 12)
@@ -34,3 +40,12 @@ def next_low(gaps: Sequence[Gap], under_way: Collection[bytes]) -> bytes | None:
     if high - low < SPLIT_MIN:
         return None
     return ((low + high) // 2 + 1).to_bytes(DIGEST_SIZE_BYTES, "big")
+
+
+def is_cut_short(chunk: SnapshotChunk) -> bool:
+    """Tell whether a chunk ends where `cut_chunk` ends none: before it is full or all is told."""
+    if chunk.high == PLACE_LAST:
+        return False
+    size_bytes = sum(len(key) + len(value) for key, value in chunk.contents)
+    is_full = size_bytes >= CHUNK_CONTENT_BYTES or len(chunk.contents) == CHUNK_ENTRIES_MAX
+    return not is_full or chunk.high != place_of(chunk.contents[-1][0])

@@ -42,7 +42,12 @@ from p2p.host import Host
 from p2p.request import RequestProtocol, ask
 from p2p.wire.peer_id import PeerId, peer_id_text
 from primitives.clock import Clock
-from primitives.errors import InvalidCheckpointError, MalformedBytesError, PeerError
+from primitives.errors import (
+    InvalidCheckpointError,
+    MalformedBytesError,
+    PeerError,
+    RemoteProtocolError,
+)
 from primitives.ids import ChainId, Height
 
 PAUSE_S: Final = 0.1
@@ -79,7 +84,7 @@ class SyncClient:
     @property
     def peers(self) -> tuple[PeerId, ...]:
         """Return who may be asked."""
-        return self._host.connections.peers
+        return tuple(peer for peer in self._host.connections.peers if not self._is_left(peer))
 
     async def await_peers(self) -> bool:
         """Wait for a first peer; tell whether there is one."""
@@ -254,8 +259,15 @@ class SyncClient:
     def blame(self, peer: PeerId, error: PeerError) -> None:
         """Note what a peer did wrong."""
         self.sources.failed(peer, now_ms=self._now_ms)
-        _log.warning("answer refused", peer=peer_id_text(peer), code=error.code, reason=str(error))
+        # Who has not said what it is may be of another chain, which is told when it does.
+        is_known = self._host.introductions.of(peer) is not None and not self._is_left(peer)
+        log = _log.warning if is_known or isinstance(error, RemoteProtocolError) else _log.debug
+        log("answer refused", peer=peer_id_text(peer), code=error.code, reason=str(error))
         self._host.blame(peer, error)
+
+    def _is_left(self, peer: PeerId) -> bool:
+        """Tell whether the host has banned a peer whose connection is not over yet."""
+        return self._host.bans.is_banned(peer, now_ms=self._host.clock.monotonic_ms())
 
     async def _answer(
         self, peer: PeerId, protocol: RequestProtocol, body: bytes

@@ -5,7 +5,8 @@
       ---> chunks of it from several peers, each proven against its root ---> a ledger to open
 
 Guards: nothing is written that is not proven by certificates from what the operator trusts. What
-has arrived is durable, so a join that was interrupted goes on, as long as peers hold that state.
+has arrived is durable with the certificate of its state, so a join that was interrupted asks for
+that very state first, and begins with a newer one only if nobody gives anything of it any more.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from typing import Final
 
 import structlog
 
+from node.chain.certified import newest_certificate
 from node.chain.limits import DEFAULT_LIMITS as CHAIN_DEFAULTS
 from node.chain.limits import ChainLimits
 from node.chain.opening import LEDGER_NAME, open_ledger
@@ -32,7 +34,7 @@ from node.storage.state_restore import Arrival, StateRestorer
 from node.storage.state_tables import PROGRESS, PROGRESS_KEY
 from node.storage.state_view import newest_version
 from node.storage.writer import Writer
-from node.sync.chunk_plan import next_low
+from node.sync.chunk_plan import is_cut_short, next_low
 from node.sync.client import SyncClient
 from node.sync.errors import FalseAnswerError, LedgerExistsError, NoSnapshotError
 from node.sync.limits import DEFAULT_LIMITS, SyncLimits
@@ -178,11 +180,13 @@ class _Joining:
 
     async def run(self, walk: TrustWalk, *, clock: Clock) -> Joined:
         deadline_ms = clock.monotonic_ms() + self._limits.patience_ms
-        chunks_before = 0
+        chunks_before, is_over = 0, False
         while True:
-            target = await self._choose(walk)
+            # What is newer is chosen only once nobody has given anything of what has begun.
+            begun = None if is_over else await in_thread(self._begun)
+            target = await self._choose(walk, begun)
             if target is not None:
-                restorer = await in_thread(partial(self._restorer, target.checkpoint))
+                restorer = await in_thread(partial(self._begin, target))
                 if await self._fetch(target, restorer):
                     await in_thread(partial(self._finish, walk, target, restorer))
                     return self._joined(target.checkpoint)
@@ -190,19 +194,48 @@ class _Joining:
                 # As long as something comes, there is no reason to give up.
                 chunks_before = self._chunks
                 deadline_ms = clock.monotonic_ms() + self._limits.patience_ms
-            if clock.monotonic_ms() >= deadline_ms:
+            is_over = clock.monotonic_ms() >= deadline_ms
+            if is_over and begun is None:
                 raise NoSnapshotError(waited_ms=self._limits.patience_ms)
             await asyncio.sleep(RETRY_S)
+
+    def _begun(self) -> Checkpoint | None:
+        """Return whose state an earlier attempt has chunks of, None if there are none."""
+        with self._environment.snapshot() as snapshot:
+            progress = snapshot.get(PROGRESS, PROGRESS_KEY)
+            certificate = newest_certificate(snapshot)
+        if progress is None or certificate is None:
+            return None
+        checkpoint = certificate.checkpoint
+        return checkpoint if checkpoint.state_root == progress.target else None
+
+    def _begin(self, target: Certificate) -> StateRestorer:
+        """Keep whose state is fetched from now on, in place of any other, and go on with it."""
+        checkpoint = target.checkpoint
+        batch = WriteBatch()
+        with self._environment.snapshot() as snapshot:
+            for height, number in snapshot.scan(CERTIFIED_HEIGHTS):
+                batch.delete(CERTIFIED_HEIGHTS, height)
+                batch.delete(CERTIFICATES, number)
+        batch.put(CERTIFICATES, checkpoint.number, target)
+        batch.put(CERTIFIED_HEIGHTS, checkpoint.height, checkpoint.number)
+        self._writer.write(batch)
+        return StateRestorer.open(self._environment, self._writer, target=checkpoint.state_root)
 
     def _joined(self, checkpoint: Checkpoint) -> Joined:
         _log.info("joined by snapshot", height=checkpoint.height, chunks=self._chunks)
         return Joined(checkpoint=checkpoint, chunks=self._chunks, peers=len(self._givers))
 
-    async def _choose(self, walk: TrustWalk) -> Certificate | None:
-        """Return the newest certificate that a peer offers a state for, and that is proven."""
+    async def _choose(self, walk: TrustWalk, begun: Checkpoint | None) -> Certificate | None:
+        """Return the proven certificate of the state that has begun, or of the newest without one.
+
+        None if no peer offers that state, or none can prove it.
+        """
+        # What is older than the walk cannot be proven any more: its committee is behind us.
+        height = begun.height if begun is not None and begun.epoch >= walk.epoch else None
 
         async def ask(peer: PeerId) -> tuple[Certificate, PeerId] | None:
-            offer = await self._client.manifest(peer, None)
+            offer = await self._client.manifest(peer, height)
             return None if offer is None else (offer, peer)
 
         await self._client.await_peers()
@@ -228,9 +261,6 @@ class _Joining:
             raise FalseAnswerError(f"a snapshot: {error}", peer=_name(peer)) from error
         return offer
 
-    def _restorer(self, checkpoint: Checkpoint) -> StateRestorer:
-        return StateRestorer.open(self._environment, self._writer, target=checkpoint.state_root)
-
     async def _fetch(self, target: Certificate, restorer: StateRestorer) -> bool:
         """Fetch chunks from all who hold the state; tell whether it is whole."""
 
@@ -251,17 +281,13 @@ class _Joining:
         self._givers[peer] = None
 
     def _finish(self, walk: TrustWalk, target: Certificate, restorer: StateRestorer) -> None:
-        """Store what proves the state, then make it the state."""
+        """Store what proves the certificate, then make its state the state."""
         for start in range(0, len(walk.links), LINKS_WRITTEN_MAX):
             batch = WriteBatch()
             for link in walk.links[start : start + LINKS_WRITTEN_MAX]:
                 batch.put(EPOCH_LINKS, link.certificate.checkpoint.epoch, link)
             self._writer.write(batch)
         checkpoint = target.checkpoint
-        batch = WriteBatch()
-        batch.put(CERTIFICATES, checkpoint.number, target)
-        batch.put(CERTIFIED_HEIGHTS, checkpoint.height, checkpoint.number)
-        self._writer.write(batch)
         record = COMMIT_RECORD_CODEC.encode(restored_record(checkpoint))
         restorer.finish(checkpoint.height, record=record)
 
@@ -293,7 +319,8 @@ class _Fetching:
                 self._changed.set()
             if arrival is None:
                 return
-            note(peer)
+            if arrival is Arrival.STORED:
+                note(peer)
 
     async def _ask(self, low: bytes, peer: PeerId) -> Arrival | None:
         """Fetch and store a chunk; None if the peer holds the state no longer."""
@@ -301,6 +328,9 @@ class _Fetching:
         chunk = await self._client.chunk(peer, request)
         if chunk is None:
             return None
+        if is_cut_short(chunk):
+            # It may be true: with a few places at a time a peer could keep us busy for ever.
+            raise FalseAnswerError("a chunk that ends too early", peer=_name(peer))
         try:
             async with self._disk:
                 return await in_thread(partial(self._restorer.accept, chunk))

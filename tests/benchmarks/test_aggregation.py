@@ -17,7 +17,15 @@ def _rows() -> list[Row]:
 def test_every_rule_is_held_against_a_copy(rows: list[Row]) -> None:
     against = [row for row in rows if row.peer_name == aggregation.COPY]
     assert [row.case for row in against[1:]] == [rule.value for rule in Rule]
+    assert {row.unit for row in against} == {aggregation.BANDWIDTH_UNIT}
     assert [row.case for row in against if row.goal is not None] == ["mean"]
+
+
+def test_bandwidth_is_good_enough_from_its_goal_upwards(rows: list[Row]) -> None:
+    (mean,) = (row for row in rows if row.case == "mean")
+    assert mean.ratio == mean.ours / mean.peer
+    assert mean.goal == aggregation.BANDWIDTH_GOAL == 0.25
+    assert mean.met is (mean.ratio >= 0.25)
 
 
 def test_every_rule_has_one_hash_and_real_numbers_have_many(rows: list[Row]) -> None:

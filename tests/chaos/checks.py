@@ -13,6 +13,10 @@ LOOK_S: Final = 0.1
 LIMIT_S: Final = 180.0
 """Other tests may have the machine; nothing here waits for long if it has it to itself."""
 
+UNDER_WAY_S: Final = 1.0
+UNDER_WAY_MAX: Final = 3
+"""Commits that may still be executed where no side has a quorum."""
+
 
 async def height_of(network: LocalNetwork, name: str) -> int:
     """Return how far a node is; 0 if it does not answer."""
@@ -42,6 +46,16 @@ async def reaches(
     except TimeoutError as error:
         words = network.supervisor.last_words(name)
         raise NotReadyError(f"{name} does not reach {height}; it says:\n{words}") from error
+
+
+async def stands_still(network: LocalNetwork, *, for_s: float) -> None:
+    """Check that no validator executes more, once nodes are parted, than what was under way."""
+    names = [node.name for node in network.record.nodes if node.plan.is_a(Part.VALIDATOR)]
+    await asyncio.sleep(UNDER_WAY_S)
+    before = [await height_of(network, name) for name in names]
+    await asyncio.sleep(for_s)
+    after = [await height_of(network, name) for name in names]
+    assert max(after) - min(before) <= UNDER_WAY_MAX
 
 
 async def agrees(network: LocalNetwork) -> Agreement:

@@ -102,6 +102,20 @@ async def payments(network: LocalNetwork, number: int) -> list[tuple[str, Purpos
     ]
 
 
+async def gained(network: LocalNetwork, name: str, number: int) -> int:
+    """Return by how much a round left a node richer, by all but what seats are paid."""
+    history = await network.client(network.names[0]).round_history(TASK, number)
+    before = await _worth(network, name, height=history.first_height - 1)
+    after = await _worth(network, name, height=history.last_height)
+    account = network.record.node(name).account
+    wages = sum(
+        amount
+        for who, why, amount in await payments(network, number)
+        if (who, why) == (account, Purpose.VALIDATION)
+    )
+    return after - before - wages
+
+
 async def task_after(network: LocalNetwork, number: int) -> Json:
     """Return the task as the last commit of a round left it; the next round begins after it."""
     client = network.client(network.names[0])
@@ -117,3 +131,12 @@ async def owed(network: LocalNetwork) -> dict[str, int]:
         standing = await client.standing(TASK, node.account)
         found[node.name] = int(standing.vested) + int(standing.vesting)
     return found
+
+
+async def _worth(network: LocalNetwork, name: str, *, height: int) -> int:
+    """Return what a node has and what the task owes it, vested or not, at a height."""
+    client, who = network.client(network.names[0]), network.record.node(name).account
+    balance = (await client.account(who, height=height)).balance
+    since = await client.view("identity", "registered_at", who, height=height)
+    vesting = await client.view("rounds", "vesting_of", str(TASK), who, since, height=height)
+    return int(balance) + int(vesting["vested"]) + sum(map(int, vesting["amounts"]))

@@ -20,6 +20,7 @@ from tests.chaos.checks import (
     nobody_was_slashed,
     others,
     reaches,
+    stands_still,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -128,12 +129,7 @@ async def _pause(network: LocalNetwork, *, pause_s: float) -> None:
 async def _part(network: LocalNetwork, *, apart_s: float) -> None:
     await network.part(("node-0", "node-1"), ("node-2", "node-3"))
     try:
-        await asyncio.sleep(1.0)
-        before = [await height_of(network, name) for name in network.names[:4]]
-        await asyncio.sleep(apart_s)
-        after = [await height_of(network, name) for name in network.names[:4]]
-        # No half has a quorum; what was under way when they parted may still end.
-        assert max(after) - min(before) <= 3
+        await stands_still(network, for_s=apart_s)
     finally:
         await network.heal()
     await goes_on(network)

@@ -6,7 +6,8 @@ import pytest
 
 from devnet.local.plan import Wish, parse_shares
 from fl.rules.effects import Purpose, Reason
-from tests.chaos.rounds import TOY, holds_together, owed, payments, trained
+from node.duties.publishing import Prices
+from tests.chaos.rounds import TOY, gained, holds_together, payments, trained
 
 
 @pytest.mark.slow
@@ -25,6 +26,7 @@ async def test_trainer_who_copies_what_it_can_see_earns_nothing(tmp_path: Path) 
         paid = await payments(network, 2)
         bonds = {who for who, why, _ in paid if why is Purpose.BOND}
         assert bonds == {network.record.node(one.trainer).account for one in honest}
-        earned = await owed(network)
-        assert all(earned[one.trainer] > 0 for one in honest)
+        assert await gained(network, thief.trainer, 2) <= -Prices().bond
+        for one in honest:
+            assert await gained(network, one.trainer, 2) > 0
         await holds_together(network, story, folder=tmp_path)

@@ -47,7 +47,7 @@ def update_blob(number: int) -> bytes:
 def be_agent(live: Live) -> None:
     """Register the sponsor, with an organisation; it may be registered already."""
     words = ("--role", "agent", "--organisation", "lab")
-    live.run("identity", "register", "sponsor", *words, key=SPONSOR)
+    live.run("identity", "register", "sponsor", *words, "--yes", key=SPONSOR)
     assert live.json("identity", "show", SPONSOR)["role"] == "agent"
 
 
@@ -55,7 +55,7 @@ def be_somebody(live: Live, name: str, *, role: str) -> None:
     """Register a new account, which has its key and some money."""
     write_named_key(live.folder, name)
     live.json("account", "transfer", key_named(name).public.did_key, "100", "--yes", key="alice")
-    live.json("identity", "register", name, "--role", role, key=name)
+    live.json("identity", "register", name, "--role", role, "--yes", key=name)
 
 
 def put_document(live: Live, folder: Path) -> str:

@@ -39,6 +39,17 @@ def test_file_is_not_written_over(live: Live, file: Path) -> None:
     assert file.read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("place", ["nowhere/out", "file/out"])
+def test_file_that_cannot_be_written_is_no_matter_of_the_node(
+    place: str, live: Live, file: Path, tmp_path: Path
+) -> None:
+    cid = live.json("blob", "put", str(file), key="validator-0")["cid"]
+    result = live.run("blob", "get", cid, "--out", str(tmp_path / place))
+    assert result.exit_code == 1
+    assert f"cannot write {tmp_path / place}: " in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_blob_that_nobody_has_is_not_found(live: Live, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = live.run("blob", "get", str(Cid.of_raw(b"never put")), "--out", str(out))

@@ -107,6 +107,15 @@ def test_deployment_asks_first(live: Live, tmp_path: Path) -> None:
     assert "for ever?" in result.stderr
 
 
+def test_call_that_sends_money_asks_first(live: Live, box: str) -> None:
+    words = ("contract", "call", box, "add", "[]", "null", "false", "--value", "1.5")
+    result = live.run(*words, key="alice", text="n\n")
+    assert result.exit_code == 1
+    assert "Send 1.5 HANSE to Box.add?" in result.stderr
+    # It takes no money, so that this is where it fails when nobody is asked.
+    assert live.run(*words, "--yes", key="alice").exit_code == 4
+
+
 def _nobody(text: str) -> Address:
     raise ConfigurationError(f"{text} is nobody")
 

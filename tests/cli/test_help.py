@@ -1,14 +1,32 @@
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+import cli.main
+from cli.epilogs import EXAMPLES
 from cli.exit_codes import MEANINGS
 from cli.main import GROUPS, app
 
 VERBS = {
+    "devnet": {
+        "up",
+        "status",
+        "down",
+        "logs",
+        "kill",
+        "pause",
+        "resume",
+        "restart",
+        "join",
+        "partition",
+        "heal",
+        "load",
+    },
     "node": {"init", "run", "settings", "status", "doctor", "peers", "logs"},
     "keys": {"new", "import", "list", "export"},
     "identity": {"register", "admit", "show", "token", "revoke"},
@@ -35,12 +53,25 @@ VERBS = {
     "light": {"verify"},
     "p2p": {"peer"},
 }
+ROOT = Path(cli.main.__file__).parents[1]
+DRAWN = re.compile(r"[^\x00-\x7f\u2500-\u257f…]")
+"""What is neither ASCII nor the frame of a panel."""
 COMMANDS = sorted((group, verb) for group, verbs in VERBS.items() for verb in verbs)
 
 
 def _run(*words: str) -> "tuple[int, str]":
     result = CliRunner().invoke(app, words)
     return result.exit_code, result.output
+
+
+def test_verbs_are_those_of_every_group() -> None:
+    assert set(VERBS) == {name for name, *_ in GROUPS}
+
+
+def test_address_in_an_example_is_shown_as_it_is_written() -> None:
+    code, text = _run("account", "transfer", "--help")
+    assert code == 0
+    assert "hanse account transfer did:key:z6Mk... 1.5" in text
 
 
 def test_root_lists_every_group_and_exit_code() -> None:
@@ -70,6 +101,10 @@ def test_every_command_explains_itself_and_its_options(group: str, verb: str) ->
     code, text = _run(group, verb, "--help")
     assert code == 0, text
     assert max(map(len, text.splitlines())) <= 80
+    assert DRAWN.findall(text) == []
+    flat = " ".join(text.split())
+    example = EXAMPLES[f"{group} {verb}"]
+    assert f"Example: `{example}`" in flat
     lines = text.splitlines()
     usage = next(place for place, line in enumerate(lines) if "Usage:" in line)
     assert len(lines[usage + 2].split()) >= 3
@@ -86,6 +121,34 @@ def test_misspelt_command_names_the_right_one() -> None:
     code, text = _run("chain", "haed")
     assert code == 2
     assert "head" in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("hanse devn", {"devnet"}),
+        ("hanse stake un", {"unbond", "undelegate", "unjail"}),
+        ("hanse stake unbond --pass", {"--password-file"}),
+    ],
+)
+def test_shell_completes_groups_verbs_and_options(typed: str, offered: set[str]) -> None:
+    environ = {
+        "_HANSE_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    result = CliRunner(env=environ).invoke(app, [], prog_name="hanse")
+    assert result.exit_code == 0
+    assert set(result.stdout.split()) == offered
+
+
+def test_documents_that_the_code_names_are_there() -> None:
+    named = {
+        name
+        for source in (ROOT / "cli").glob("*.py")
+        for name in re.findall(r"\bdocs/[\w/-]+\.md", source.read_text())
+    }
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
 
 
 def test_help_of_everything_loads_neither_torch_nor_a_room() -> None:

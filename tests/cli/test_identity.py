@@ -6,14 +6,14 @@ def test_identity_is_registered_shown_and_revoked(live: Live) -> None:
     write_named_key(live.folder, "erin")
     erin = key_named("erin").public.did_key
     live.json("account", "transfer", erin, "100", "--yes", key="alice")
-    words = ("identity", "register", "erin", "--role", "agent", "--organisation", "acme")
+    words = ("identity", "register", "erin", "--role", "agent", "--organisation", "acme", "--yes")
     done = live.json(*words, key="erin")
     assert (done["receipt"]["status"], done["name"]) == ("done", "erin")
     shown = live.json("identity", "show", "erin")
     assert (shown["name"], shown["role"], shown["organisation"]) == ("erin", "agent", "acme")
     assert shown["roles"] == ["agent", "organisation"]
     assert "acme" in live.run("identity", "show", "erin").stdout
-    again = live.run("identity", "register", "erin2", key="erin")
+    again = live.run("identity", "register", "erin2", "--yes", key="erin")
     assert again.exit_code == 4
     assert "the account has an identity" in again.stderr
     assert live.json("identity", "revoke", "--yes", key="erin")["receipt"]["status"] == "done"
@@ -21,9 +21,16 @@ def test_identity_is_registered_shown_and_revoked(live: Live) -> None:
 
 
 def test_member_is_admitted_to_an_organisation(live: Live) -> None:
-    live.json("identity", "register", "alice", "--organisation", "guild", key="alice")
+    live.json("identity", "register", "alice", "--organisation", "guild", "--yes", key="alice")
     bob = key_named("carol").public.did_key
     assert live.json("identity", "admit", "guild", bob, key="alice")["receipt"]["status"] == "done"
+
+
+def test_registration_asks_first(live: Live) -> None:
+    result = live.run("identity", "register", "nobody", key="bob", text="n\n")
+    assert result.exit_code == 1
+    assert "for ever?" in result.stderr
+    assert live.json("identity", "show", "bob")["name"] == ""
 
 
 def test_revocation_asks_first(live: Live) -> None:

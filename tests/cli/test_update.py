@@ -123,7 +123,7 @@ def _submit(live: Live, task: int, content: bytes, folder: Path, *words: str) ->
 
 
 def _commit_as_dora(live: Live, task: int) -> None:
-    words = ("rounds", "commit", str(task), "11" * 32, "--value", "0.5")
+    words = ("rounds", "commit", str(task), "11" * 32, "--value", "0.5", "--yes")
     live.json("contract", "call", *words, key="dora")
 
 

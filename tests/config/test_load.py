@@ -132,6 +132,8 @@ def test_variables_of_others_are_not_read(tmp_path: Path) -> None:
             "[node]\nlisten = []",
             "hanse.toml:2: unknown key node.listen; did you mean network.listen?",
         ),
+        # The document of a task names its classes.
+        ('[training]\nlabel_names = ["a"]', "hanse.toml:2: unknown key training.label_names"),
         ("[rpc]\nrate_per_s = 'ten'", "wants a whole number from 1 to 1000000, got 'ten'"),
         ("[rpc]\nrate_per_s = 0", "wants a whole number from 1 to 1000000, got 0"),
         ("[rpc]\nrate_per_s = 1.5", "wants a whole number from 1 to 1000000, got 1.5"),

@@ -8,7 +8,7 @@ import pytest
 
 from node.blobs.manifest import Access, BlobId, blob_id
 from node.blobs.sealed import SealedRoot
-from node.duties.clearing import Clearing, Reached, outdated, spare
+from node.duties.clearing import VERSIONS_NEEDED, Clearing, Reached, outdated, spare
 from node.duties.notes import ROUNDS_KEPT, VERSIONS_KEPT
 from node.duties.observing import Observer
 from node.duties.reasons import Cause, Reason, read_reason, task_reason
@@ -50,7 +50,7 @@ def test_versions_stay_unless_the_operator_says_how_many() -> None:
     reached = Reached(round=101, version=100)
     assert not list(outdated(versions, reached, versions_kept=None))
     assert numbers(list(outdated(versions, reached, versions_kept=60))) == list(range(41))
-    assert len(list(outdated(versions, reached, versions_kept=1))) == 101 - VERSIONS_KEPT
+    assert len(list(outdated(versions, reached, versions_kept=1))) == 101 - VERSIONS_NEEDED
 
 
 def test_of_a_closed_task_only_the_versions_stay() -> None:
@@ -61,7 +61,7 @@ def test_of_a_closed_task_only_the_versions_stay() -> None:
 
 def test_rounds_that_are_over_make_room_before_old_versions_do() -> None:
     found = spare([*reasons(Cause.VERSION, 45), *reasons(Cause.STEP, 45), *reasons(Cause.ROUND, 5)])
-    assert found == [*reasons(Cause.ROUND, 3), *reasons(Cause.VERSION, 45 - VERSIONS_KEPT)]
+    assert found == [*reasons(Cause.ROUND, 3), *reasons(Cause.VERSION, 45 - VERSIONS_NEEDED)]
 
 
 def keep(villager: Villager, *texts: str) -> list[BlobId]:
@@ -99,12 +99,12 @@ async def test_what_past_rounds_needed_goes_after_a_restart_too(tmp_path: Path) 
 async def test_versions_go_only_when_there_is_no_room_for_them(tmp_path: Path) -> None:
     async with hamlet(tmp_path, validators=1) as place:
         villager = await place.settle("validator-0", toy(0))
-        texts = list(map(str, reasons(Cause.VERSION, VERSIONS_KEPT + 2, task=0)))
+        texts = list(map(str, reasons(Cause.VERSION, VERSIONS_NEEDED + 2, task=0)))
         versions = keep(villager, *texts)
         room = villager.equipment.blobs
         assert isinstance(room, StoreRoom)
         clearing = Clearing(room, villager.equipment.notebook)
-        reached = Reached(round=0, version=VERSIONS_KEPT + 1)
+        reached = Reached(round=0, version=VERSIONS_NEEDED + 1)
         await clearing.clear(0, reached)
         assert all(held(villager, versions))
         villager.store._bytes_max = room.store.total.pinned_bytes  # noqa: SLF001 - no room left

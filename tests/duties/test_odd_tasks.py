@@ -1,25 +1,31 @@
 """Tasks that somebody made up keep no node from the others."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from node.blobs.manifest import Access, blob_id
+from node.blobs.errors import BlobUnavailableError
+from node.blobs.manifest import Access, BlobId, blob_id
 from node.duties.duty import Duty, Step
 from node.duties.errors import UpdateUnavailableError, WrongStartError
 from node.duties.history import History
 from node.duties.observing import Observer
 from node.duties.ports import Audience
 from node.duties.publishing import Prices, StartModel, create_task, publish_model
-from node.duties.room import StoreRoom
+from node.duties.room import Fetcher, StoreRoom
 from node.duties.roster import TASKS_MAX
+from node.duties.setbacks import DOCUMENT_REST_MS_MAX, Setbacks
+from node.duties.situation import Role
+from node.duties.steward import DOCUMENTS_MAX
 from node.duties.trainer import Sealed
 from node.duties.validator import Validator
+from node.duties.verdicts import AGAIN_MS_MAX, Verdict
 from node.federation import calls
 from node.federation.document import (
     DOCUMENT_SIZE_BYTES_MAX,
@@ -28,8 +34,9 @@ from node.federation.document import (
     write_document,
 )
 from node.federation.states import UpdateState
+from p2p.wire.peer_id import PeerId
 from primitives.ids import Digest, Gas, Grain, Height, Power
-from tests.duties.hamlet import ORDER, Hamlet, Villager, at_work, hamlet, toy
+from tests.duties.hamlet import ALL_ROLES, ORDER, Hamlet, Villager, at_work, hamlet, toy
 
 NOWHERE = Digest(b"?" * 32)
 GAS = Gas(3_000_000)
@@ -110,6 +117,108 @@ async def test_worthless_tasks_displace_none_that_pays_and_no_round_of_them_is_o
         place.start(node)
         await place.until(lambda: place.version(sound.number) == 1)
         assert not any(place.reader.task(task).rounds for task in range(1, TASKS_MAX + 2))
+
+
+HOLLOW = 2 * DOCUMENTS_MAX
+HOLLOW_DOCUMENTS = [Digest(number.to_bytes(32, "big")) for number in range(1, HOLLOW + 1)]
+RICH = replace(ORDER, prices=Prices(reward=2 * ORDER.prices.reward, rounds=1))
+
+
+@dataclass
+class VainFetcher:
+    """Gets what peers have, but for the documents of hollow tasks, after which it asks in vain.
+
+    Attributes:
+        vain_s: that a fetch in vain lasts; None: for ever.
+        asked: what was asked for, in order.
+    """
+
+    real: Fetcher
+    vain_s: float | None
+    asked: list[bytes] = field(default_factory=list)
+
+    async def fetch(
+        self,
+        blob: BlobId,
+        *,
+        holders: Sequence[PeerId] = (),
+        deadline_ms: int,
+        size_bytes_max: int,
+        access: Access = Access.PUBLIC,
+    ) -> None:
+        self.asked.append(blob)
+        if Digest(blob) in HOLLOW_DOCUMENTS:
+            await (asyncio.Event().wait() if self.vain_s is None else asyncio.sleep(self.vain_s))
+            raise BlobUnavailableError("nobody has it")
+        await self.real.fetch(
+            blob,
+            holders=holders,
+            deadline_ms=deadline_ms,
+            size_bytes_max=size_bytes_max,
+            access=access,
+        )
+
+
+async def offer_hollow_tasks(sponsor: Villager) -> None:
+    """Offer tasks that pay more than any other, and whose documents nobody has."""
+    async with asyncio.TaskGroup() as group:
+        for document in HOLLOW_DOCUMENTS:
+            offer = RICH.offer(document=document, model=NOWHERE)
+            call = calls.create_task(offer, escrow=Grain(RICH.prices.reward))
+            group.create_task(sponsor.equipment.wallet.carry_out(call, gas_limit=GAS))
+
+
+def ask_in_vain(place: Hamlet, node: Villager, *, vain_s: float | None) -> VainFetcher:
+    """Have a node get no document of a hollow task."""
+    room = node.equipment.blobs
+    assert isinstance(room, StoreRoom)
+    fetcher = VainFetcher(room.fetcher, vain_s)
+    node.equipment = replace(node.equipment, blobs=replace(room, fetcher=fetcher))
+    node.steward = place.steward(node.equipment, ALL_ROLES)
+    return fetcher
+
+
+@pytest.mark.asyncio
+async def test_document_that_is_here_is_read_while_others_are_waited_for(tmp_path: Path) -> None:
+    async with hamlet(tmp_path, validators=1) as place:
+        node = await place.settle("validator-0", toy(0))
+        fetcher = ask_in_vain(place, node, vain_s=None)
+        await place.register(node)
+        await offer_hollow_tasks(node)
+        sound = await place.offer(node)
+        place.start(node)
+        await place.until(lambda: place.version(sound.number) == 1, limit_s=30)
+        assert len(fetcher.asked) == DOCUMENTS_MAX, "no more at a time"
+
+
+@pytest.mark.asyncio
+async def test_document_that_was_not_asked_for_goes_before_those_that_nobody_gave(
+    tmp_path: Path,
+) -> None:
+    async with hamlet(tmp_path, validators=1) as place:
+        node = await place.settle("validator-0", toy(0))
+        fetcher = ask_in_vain(place, node, vain_s=0.5)
+        sponsor = await place.settle("alice", toy(1), roles=frozenset({Role.TRAINER}))
+        await place.register(sponsor)
+        await offer_hollow_tasks(sponsor)
+        sound = await place.offer(sponsor)
+        place.start(node)
+        document = place.reader.terms(sound.number).document
+        await place.until(lambda: document in fetcher.asked, limit_s=30)
+        before = fetcher.asked[: fetcher.asked.index(document)]
+        assert len(before) == len(set(before)) == HOLLOW
+
+
+def test_document_that_nobody_gives_rests_longer_than_other_duties() -> None:
+    setbacks = Setbacks()
+    rests = []
+    for step in (Step.FETCH_DOCUMENT, Step.FETCH_MODEL):
+        duty = Duty(step=step, task=0, round=0)
+        for _ in range(32):
+            setbacks.add(duty, Verdict.AGAIN, message="nobody", now_ms=0)
+        assert setbacks.failures(duty) == 32
+        rests.append(next(ms for ms in range(0, 10**6, 250) if setbacks.is_rested(duty, now_ms=ms)))
+    assert rests == [DOCUMENT_REST_MS_MAX, AGAIN_MS_MAX]
 
 
 def revealed(trainer: Villager, root: Digest) -> UpdateState:

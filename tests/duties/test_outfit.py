@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from fl.jobs.subject import Half
 from fl.rules.limits import MEASURES_MAX, WINDOW_MS_MAX, WINDOW_MS_MIN
@@ -17,6 +18,7 @@ from node.duties.outfit import (
     open_equipment,
     open_room,
     open_steward,
+    report_missing_examples,
     roles_of,
     worker_command,
 )
@@ -73,6 +75,22 @@ def test_folders_of_training_count_from_the_folder_of_the_node(tmp_path: Path) -
     }
 
 
+def test_held_out_alone_makes_a_scorer_that_does_not_train() -> None:
+    both = {NodeRole.TRAINER, NodeRole.VALIDATOR}
+    learning = learning_of(Config(folder=HOME, training=TrainingSection(held_out="held")))
+    assert learning.train is None
+    assert learning.held_out is not None
+    assert (learning.held_out.spec, learning.held_out.half) == ("/srv/node/held", Half.HELD_OUT)
+    assert roles_of(both, learning) == {Role.VALIDATOR, Role.SCORER}
+
+
+def test_examples_that_are_held_out_too_are_divided_as_for_training() -> None:
+    section = TrainingSection(examples="data", held_out="./data")
+    learning = learning_of(Config(folder=HOME, training=section))
+    assert learning.held_out is not None
+    assert learning.held_out.half is Half.TEST
+
+
 @pytest.mark.parametrize("spec", ["hub:owner/name", "synthetic:notes?seed=1"])
 def test_examples_that_are_no_folder_stay_as_they_are(spec: str) -> None:
     section = TrainingSection(examples=spec, models={"a/b": "package:tiny"})
@@ -90,6 +108,15 @@ def test_roles_follow_from_configuration_and_examples() -> None:
     assert roles_of(both, Learning()) == {Role.VALIDATOR}
     assert roles_of({NodeRole.TRAINER}, learning) == {Role.TRAINER}
     assert roles_of((), learning) == frozenset()
+
+
+def test_validator_without_examples_is_told_at_start_that_it_does_not_score() -> None:
+    held_out = learning_of(Config(folder=HOME, training=TrainingSection(held_out="held")))
+    with capture_logs() as lines:
+        report_missing_examples({NodeRole.VALIDATOR}, Learning())
+        report_missing_examples({NodeRole.VALIDATOR}, held_out)
+        report_missing_examples((), Learning())
+    assert [line["event"] for line in lines] == ["this node does not score"]
 
 
 # Orders.

@@ -201,6 +201,17 @@ def test_validator_that_missed_versions_replays_them_before_it_scores() -> None:
     assert steps(chain, lost) == [Step.FETCH_MODEL]
 
 
+@pytest.mark.parametrize("current", [None, running(Phase.COMMIT), running(Phase.SCORE_COMMIT)])
+def test_history_that_nobody_gives_is_a_trouble_and_still_asked_for(
+    current: RunningRound | None,
+) -> None:
+    lost = having(known_version=1, is_history_beyond_reach=True, holdings=HELD)
+    found = plan(situation(current, version=2), lost)
+    assert Step.REPLAY in [duty.step for duty in found.duties]
+    assert found.troubles == {Trouble.HISTORY_BEYOND_REACH}
+    assert not plan(situation(current, version=1), lost).troubles
+
+
 def test_node_without_torch_scores_nothing_and_says_so() -> None:
     own = having(holdings=HELD)
     for phase in (Phase.SCORE_COMMIT, Phase.GUARD):

@@ -15,13 +15,14 @@ from fl.jobs.results import AnyResult
 from fl.jobs.work import AggregateJob, AnyJob, EvaluateJob, InspectJob, ScoreJob, TrainJob
 from fl.rules.phase import Phase
 from node.duties.duty import Step
+from node.duties.equipment import ATTEMPTS_MAX
 from node.duties.publishing import Guard, Windows
 from node.duties.room import StoreRoom
 from node.duties.situation import Role
 from node.duties.status import RoundTimes
 from node.ledger.account import balance_of
 from primitives.ids import Digest
-from tests.duties.hamlet import ORDER, Hamlet, Villager, at_work, hamlet, toy
+from tests.duties.hamlet import ORDER, WINDOWS, Hamlet, Villager, at_work, hamlet, toy
 from tests.duties.toy import ToyWorker, target_of
 
 BRIEF = replace(
@@ -185,7 +186,22 @@ async def test_job_whose_worker_died_is_done_again(tmp_path: Path) -> None:
         assert model is not None
         assert place.villagers[0].who in model.contributors
         times = place.villagers[0].steward.times()[0]
-        assert outcomes(times, Step.TRAIN) == ["job_failed", "done"]
+        assert outcomes(times, Step.TRAIN) == ["done"]
+        assert unlucky.failing[TrainJob] == []
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio
+async def test_job_that_always_kills_its_worker_is_left_for_the_round(tmp_path: Path) -> None:
+    deadly = toy(0)
+    died = JobFailedError(FailureCode.WORKER_DIED, "killed")
+    deadly.failing = {TrainJob: [died for _ in range(9 * ATTEMPTS_MAX)]}
+    order = replace(ORDER, windows=replace(WINDOWS, training=20_000))
+    async with at_work(tmp_path, deadly, toy(1), toy(2), order=order) as place:
+        await place.until(lambda: place.version() == 1)
+        times = place.villagers[0].steward.times()[0]
+        assert outcomes(times, Step.TRAIN) == ["job_failed"]
+        assert outcomes(times, Step.EVALUATE) == ["done"]
 
 
 @pytest.mark.asyncio

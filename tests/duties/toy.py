@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fl.jobs.bounds import StoredBlob
 from fl.jobs.client import JobTerms
+from fl.jobs.errors import JobFailedError
 from fl.jobs.progress import Progress, Stage
 from fl.jobs.results import (
     AnyResult,
@@ -76,7 +77,7 @@ class ToyWorker:
         jobs: that were begun, in order.
         adjustments: that jobs asked for, in percent, by the name of the job.
         pause_s: that a training takes.
-        failing: raised in place of doing a job, by the type of the job; each once.
+        failing: raised in place of doing a job, by the type of the job; each costs one attempt.
         twist: of the update, for attackers.
     """
 
@@ -98,8 +99,7 @@ class ToyWorker:
         if isinstance(job, WarmJob):
             return cast(Result, WarmResult())
         self.jobs.append(type(job).__name__)
-        if self.failing.get(type(job)):
-            raise self.failing[type(job)].pop(0)
+        self._fail(job, terms)
         if isinstance(job, TrainJob):
             self.adjustments.add(("TrainJob", job.terms.adjustment_percent))
         if isinstance(job, ScoreJob | EvaluateJob):
@@ -109,6 +109,16 @@ class ToyWorker:
             await asyncio.sleep(self.pause_s)
         assert isinstance(job, AnyJob)
         return cast(Result, await asyncio.to_thread(self._perform, job))
+
+    def _fail(self, job: Job[Result], terms: JobTerms) -> None:
+        failing = self.failing.get(type(job), [])
+        for attempt in range(1, terms.attempts + 1):
+            if not failing:
+                return
+            error = failing.pop(0)
+            may_retry = isinstance(error, JobFailedError) and error.may_retry
+            if attempt == terms.attempts or not may_retry:
+                raise error
 
     def _perform(self, job: AnyJob) -> AnyResult:
         desk = Desk(lambda _: None, clock=MachineClock())

@@ -104,6 +104,15 @@ test("a node that tells no commits still says how old its head is", async () => 
   assert.equal(wellness(pulse, "open")[0], "bad");
 });
 
+test("a node that gets no further while it is not ready is on a chain that stands", async () => {
+  stands({ height: 10, ready: false, age: 20_500 });
+  await watch();
+  assert.match(wellness(pulse, "open")[1], /catching up/);
+  stands({ height: 10, ready: false, age: 60_500 });
+  await pass(40_000);
+  assert.match(wellness(pulse, "open")[1], /stands still/);
+});
+
 test("commits that were told to nobody are read, and only those", async () => {
   stands({ height: 10 });
   await watch();

@@ -54,6 +54,18 @@ async def test_blob_goes_in_and_comes_out_whole(stage: Stage, tmp_path: Path) ->
     assert uploads_of(stage) == []
 
 
+async def test_file_that_cannot_be_written_is_told_as_such(stage: Stage, tmp_path: Path) -> None:
+    async with stage.client_of() as operator:
+        stat = await operator.put_blob(LONG)
+    with pytest.raises(FileNotFoundError):
+        await stage.client.save_blob(stat.id, tmp_path / "nowhere" / "copy")
+    (tmp_path / "there").touch()
+    with pytest.raises(FileExistsError):
+        await stage.client.save_blob(stat.id, tmp_path / "there")
+    with pytest.raises(NodeAnswerError):
+        await stage.client.save_blob(bytes(32).hex(), tmp_path / "nowhere" / "copy")
+
+
 async def test_empty_blob_is_a_blob(stage: Stage) -> None:
     async with stage.client_of() as operator:
         stat = await operator.put_blob(b"")

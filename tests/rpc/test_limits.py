@@ -6,8 +6,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
-from node.rpc.limits import ClientRates, RpcLimits, client_of
+from node.rpc.door import Door
+from node.rpc.limits import ClientRates, Quota, RpcLimits, client_of
 from node.rpc.server import RpcServer, RpcSettings
 from primitives.errors import ConfigurationError
 from tests.chain.founded import genesis_file
@@ -32,6 +34,43 @@ HEAD = b"GET /v1/head HTTP/1.1\r\nHost: localhost\r\n"
 )
 def test_one_client_is_one_address_or_one_network(peername: object, client: str) -> None:
     assert client_of(peername) == client
+
+
+LOOPBACK = [client_of(("127.0.0.1", 1)), client_of(("::1", 1, 0, 0))]
+AFAR = client_of(("192.0.2.1", 1))
+
+
+@pytest.mark.parametrize("near", LOOPBACK)
+def test_one_address_elsewhere_takes_a_quarter_and_loopback_all(near: str) -> None:
+    quota = Quota(8)
+    assert [quota.take(AFAR) for _ in range(3)] == [True, True, False]
+    assert quota.take("192.0.2.2")
+    assert [quota.take(near) for _ in range(6)] == [True] * 5 + [False]
+    assert quota.taken == 8
+    quota.give_back(AFAR, 2)
+    assert quota.taken == 6
+    assert quota.take(AFAR)
+
+
+def test_quota_of_few_is_for_everybody_and_of_none_for_nobody() -> None:
+    assert Quota(1).take(AFAR)
+    assert not Quota(0).take(AFAR)
+    assert not Quota(0).take(LOOPBACK[0])
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("near", LOOPBACK)
+async def test_some_connections_are_kept_for_loopback(near: str) -> None:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response()
+
+    limits = RpcLimits(connections_max=6, connections_per_client_max=4, connections_kept=2)
+    door = Door(answer, limits=limits)
+    assert [door.enter(client) for client in [AFAR] * 3 + ["192.0.2.2"] * 2] == [True] * 4 + [False]
+    assert [door.enter(near) for _ in range(3)] == [True, True, False]
+    door.leave(AFAR)
+    assert not door.enter("192.0.2.2")
+    assert door.enter(near)
 
 
 def test_client_gets_its_burst_and_then_its_rate() -> None:

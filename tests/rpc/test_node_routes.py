@@ -104,6 +104,19 @@ async def test_metrics_are_explained_and_count(stage: Stage) -> None:
     assert float(memory.split()[1]) > 1 << 20
 
 
+async def test_finality_lag_grows_while_the_chain_stands(tmp_path: Path) -> None:
+    async with open_stage(tmp_path, genesis=genesis_file()) as stage:
+
+        async def lag_s() -> float:
+            lines = (await stage.client.metrics()).splitlines()
+            return float(next(x for x in lines if x.startswith("chain_finality_lag_s")).split()[1])
+
+        await stage.commit()
+        before_s = await lag_s()
+        stage.clock.now_ms += 90_000
+        assert await lag_s() == before_s + 90
+
+
 async def test_tail_of_the_log_is_for_the_operator(stage: Stage) -> None:
     async with stage.client_of() as operator:
         assert await operator.logs(limit=5) == ()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from node.chain.feed import CertificateFormed
 from node.federation import calls
 from node.ledger.transaction import Transfer
-from node.rpc import socket_session
+from node.rpc import server, socket_session
 from node.rpc.errors import NodeAnswerError, NodeUnreachableError
 from node.rpc.limits import RpcLimits
 from node.rpc.log_ring import LogRing
@@ -206,6 +206,23 @@ async def test_there_is_a_bound_on_sockets(stage: Stage) -> None:
             await session.ws_connect(f"{stage.server.url}/v1/stream")
         for ws in sockets:
             await ws.close()
+
+
+async def test_one_address_elsewhere_takes_no_more_than_a_quarter(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "client_of", lambda _: "192.0.2.1")
+        async with stage.client.stream() as stream:
+            for _ in range(LIMITS.subscriptions_max // 4):
+                await stream.subscribe(Topic.COMMITS)
+            with pytest.raises(NodeAnswerError, match="too many"):
+                await stream.subscribe(Topic.COMMITS)
+            with pytest.raises(NodeUnreachableError, match="503"):
+                async with stage.client.stream():
+                    pass
+    async with stage.client.stream() as stream:
+        await stream.subscribe(Topic.COMMITS)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import pytest
 from node.chain.feed import CommitExecuted
 from node.federation.calls import IDENTITY, ROUNDS
 from node.ledger.receipt import Event, Receipt, ReceiptStatus
+from node.rpc.limits import Quota
 from node.rpc.stream_schemas import CommitNotice
-from node.rpc.topics import LogAccess, Quota, Topics
+from node.rpc.topics import LogAccess, Topics
 from primitives.ids import Address, CommitIndex, Digest, Epoch, Gas, Grain, Height, TimestampMs
 
 
@@ -36,7 +37,7 @@ def executed(*contracts: Address) -> CommitExecuted:
 
 
 def topics(*messages: str) -> Topics:
-    found = Topics(Quota(9), logs=LogAccess.NO)
+    found = Topics(Quota(9), client="127.0.0.1", logs=LogAccess.NO)
     for message in messages:
         found.handle(message, height=0)
     assert not found.faults.count

@@ -20,7 +20,7 @@ from node.chain.chain import Chain
 from node.ledger.genesis import GENESIS_CODEC, GenesisAccount, chain_id_of, read_genesis
 from node.life import needs_snapshot, run_node
 from node.rpc.client import NodeClient
-from node.running.peering import open_peering
+from node.running.peering import PARTING_S, open_peering
 from node.sync.answers import Answers
 from node.sync.limits import DEFAULT_LIMITS, DEFAULT_SERVING
 from p2p.host import Host
@@ -164,3 +164,31 @@ def test_node_that_nobody_gives_a_snapshot_waits_and_executes_nothing(
             assert "joined by snapshot" in events(logs)
 
     asyncio.run(scene())
+
+
+def test_node_with_a_foreign_genesis_says_so_in_one_line_and_blames_nobody(
+    late: Foundation, tmp_path: Path
+) -> None:
+    other = replace(late, genesis=GENESIS)
+
+    async def scene() -> list[EventDict]:
+        async with old_node(late, tmp_path / "old") as old:
+            old.serve()
+            with capture_logs() as logs:
+                async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as tasks:
+                    tasks.create_task(run_node(other, join_limits=HASTY))
+                    while "waiting for a snapshot" not in events(logs) or not strange(logs):  # noqa: ASYNC110 - a log tells nobody
+                        await asyncio.sleep(0.02)
+                    await asyncio.sleep(PARTING_S + 0.5)
+                    os.kill(os.getpid(), signal.SIGTERM)
+            return logs
+
+    def strange(logs: list[EventDict]) -> list[EventDict]:
+        ours = chain_id_of(GENESIS).hex()[:16]
+        return [line for line in logs if line.get("our_genesis") == ours]
+
+    logs = asyncio.run(scene())
+    (line,) = strange(logs)
+    assert line["its_genesis"] == chain_id_of(late.genesis).hex()[:16]
+    refused = [line for line in logs if line["event"] == "answer refused"]
+    assert {line["log_level"] for line in refused} <= {"debug"}

@@ -9,9 +9,11 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from node.__main__ import main
 from node.app import (
@@ -23,11 +25,16 @@ from node.app import (
     read_genesis_file,
     sync_limits,
 )
+from node.chain.limits import KEPT_EPOCHS_MIN
 from node.config.load import load_config
 from node.config.sections import MempoolSection, NetworkSection, StorageSection
 from node.execution.local_chain import key_named
+from node.ledger.genesis import read_genesis
 from node.life import SWITCH_INTERVAL_S, run_node
 from node.rpc.client import NodeClient
+from node.rpc.errors import NodeAnswerError
+from node.running.clock import SystemClock
+from node.running.readiness import HEAD_AGE_MS_MAX
 from node.sync.limits import DEFAULT_LIMITS
 from primitives.errors import ConfigurationError, HanseError, StorageError
 from tests.chain.founded import chain_at, genesis_file
@@ -76,7 +83,35 @@ def test_a_node_answers_rules_and_stops_when_told_and_goes_on_where_it_was(homes
                 while heights[-1] <= before:
                     await asyncio.sleep(0.02)
                     heights.append((await client.head()).height)
+                assert (await client.ready()).status == "ready"
         assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL_S)
+
+    asyncio.run(scene())
+
+
+@dataclass(frozen=True)
+class FixedClock(SystemClock):
+    """A wall clock that stands."""
+
+    now_ms: int
+
+    @override
+    def wall_ms(self) -> int:
+        return self.now_ms
+
+
+def test_a_node_whose_chain_stands_is_not_ready(homes: Path) -> None:
+    async def scene() -> None:
+        at_home = foundation_of(homes / FULL, {"HANSE_RPC_LISTEN": "127.0.0.1:0"})
+        genesis = read_genesis(at_home.genesis)
+        foundation = replace(at_home, clock=FixedClock(genesis.time_ms + HEAD_AGE_MS_MAX))
+        async with (
+            open_node(foundation, stop=asyncio.Event()) as node,
+            NodeClient(node.url) as client,
+        ):
+            assert not (await client.status()).is_ready
+            with pytest.raises(NodeAnswerError, match="catching up"):
+                await client.ready()
 
     asyncio.run(scene())
 
@@ -157,6 +192,18 @@ def test_mempool_holds_what_the_configuration_says() -> None:
 def test_zero_kept_history_is_all_of_it() -> None:
     assert chain_limits(StorageSection(kept_history=0)).kept_history is None
     assert chain_limits(StorageSection(kept_history=5_000)).kept_history == 5_000
+
+
+@pytest.mark.parametrize("epochs", [KEPT_EPOCHS_MIN, 90])
+def test_blocks_stay_for_as_many_epochs_as_the_file_says(epochs: int, tmp_path: Path) -> None:
+    (tmp_path / "hanse.toml").write_text(f"[storage]\nkept_epochs = {epochs}\n")
+    assert chain_limits(load_config(tmp_path, {}).storage).kept_epochs == epochs
+
+
+def test_fewer_epochs_than_consensus_serves_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "hanse.toml").write_text(f"[storage]\nkept_epochs = {KEPT_EPOCHS_MIN - 1}\n")
+    with pytest.raises(ConfigurationError, match=f"kept_epochs .* from {KEPT_EPOCHS_MIN} to"):
+        load_config(tmp_path, {})
 
 
 @pytest.mark.parametrize("extra", [[], ["--debug"]])

@@ -1,6 +1,7 @@
 """A node that joins late: by the state of a certified checkpoint, into an empty folder."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,22 @@ import pytest
 from structlog.testing import capture_logs
 
 from node.chain.certified import link_of
-from node.chain.limits import DEFAULT_LIMITS
+from node.chain.limits import DEFAULT_LIMITS, ChainLimits
 from node.execution.local_chain import GENESIS_TIME_MS
 from node.ledger.checkpoint import CERTIFICATE_CODEC, checkpoint_digest
 from node.ledger.errors import TrustExpiredError
 from node.ledger.genesis import GENESIS_CODEC, GenesisAccount, read_genesis
 from node.ledger.light_client import ANCHOR_CODEC, Anchor
 from node.ledger.tree.lookup import PLACE_FIRST
-from node.ledger.tree.snapshot import SNAPSHOT_CHUNK_CODEC, place_behind
+from node.ledger.tree.prove import cut_range
+from node.ledger.tree.snapshot import (
+    SNAPSHOT_CHUNK_CODEC,
+    SnapshotChunk,
+    cut_chunk,
+    place_behind,
+    verify_chunk,
+)
+from node.storage.chain_tables import CERTIFIED_HEIGHTS
 from node.sync.errors import LedgerExistsError, NoSnapshotError, TooFarBehindError
 from node.sync.follower import Reach
 from node.sync.limits import SyncLimits
@@ -28,6 +37,7 @@ from primitives.clock import Clock
 from primitives.hashing import sha256
 from primitives.ids import Address, Digest, Epoch, Grain
 from tests.chain.founded import StillClock
+from tests.ledger.tree.memory import MemoryTree
 from tests.p2p.town import meet
 from tests.sync.chronicle import GENESIS, GENESIS_OF_SHORT_EPOCHS
 from tests.sync.test_liars import refusals
@@ -194,6 +204,80 @@ async def test_join_that_was_interrupted_goes_on_where_it_was(
         assert joined.chunks == counted[0] == chunk_count(server) - 1
 
 
+async def begin_and_stop(village: Village, server: Node) -> None:
+    """Join until one chunk of the newest state is there, in the folder that `join` takes."""
+    left = [1]
+
+    def few(raw: bytes) -> bytes | None:
+        left[0] -= 1
+        return raw if left[0] >= 0 else None
+
+    miser = await village.liar(server, "chunk", few)
+    with pytest.raises(NoSnapshotError):
+        await join(village, [miser], limits=HASTY)
+
+
+@pytest.mark.asyncio
+async def test_state_that_was_begun_is_worth_more_than_a_newer_one(
+    tmp_path: Path, crowded: bytes
+) -> None:
+    async with grown(tmp_path, 1, genesis=crowded) as (village, server, chronicle):
+        await begin_and_stop(village, server)
+        missing = chunk_count(server) - 1
+        await chronicle.grow(2)
+        other = await village.server(server.chain)
+        place, joined, host = await join(village, [other.host])
+        assert (joined.checkpoint.height, joined.chunks) == (1, missing)
+        late = Node(host, village.chain(place.folder))
+        await late.follower().catch_up(Reach.NEWEST)
+        assert late.chain.head == server.chain.head
+
+
+@pytest.mark.asyncio
+async def test_holder_that_comes_late_is_waited_for(tmp_path: Path, crowded: bytes) -> None:
+    async with grown(tmp_path, 1, genesis=crowded) as (village, server, chronicle):
+        await begin_and_stop(village, server)
+        await chronicle.grow(2)
+        asked = asyncio.Event()
+
+        def newer(raw: bytes) -> bytes | None:
+            asked.set()
+            return raw if CERTIFICATE_CODEC.decode(raw).checkpoint.height > 1 else None
+
+        young = await village.liar(server, "manifest", newer)
+        old = await village.server(server.chain)
+        host = await village.host()
+        await meet(host, young)
+        place = Place(folder=tmp_path / "late", genesis=village.genesis, node_id=b"node")
+        patient = replace(QUICK, patience_ms=60_000)
+        async with asyncio.TaskGroup() as group:
+            joining = group.create_task(
+                join_by_snapshot(place, host, clock=RealClock(), limits=patient)
+            )
+            await asked.wait()
+            await meet(host, old.host)
+        assert joining.result().checkpoint.height == 1
+
+
+@pytest.mark.asyncio
+async def test_state_that_nobody_holds_any_more_makes_room_for_the_newest(
+    tmp_path: Path, crowded: bytes
+) -> None:
+    async with grown(tmp_path, 1, genesis=crowded) as (village, server, chronicle):
+        await begin_and_stop(village, server)
+        await chronicle.grow(2)
+        # It has executed the commit as well, but keeps the newest two states alone.
+        young = await village.server(village.chain(limits=ChainLimits(kept_versions=2)))
+        await meet(young.host, server.host)
+        await young.follower().catch_up(Reach.NEWEST)
+        place, joined, _ = await join(village, [young.host])
+        assert joined.checkpoint.height == 3
+        late = village.chain(place.folder)
+        assert late.head == server.chain.head
+        with late.environment.snapshot() as snapshot:
+            assert list(snapshot.scan_keys(CERTIFIED_HEIGHTS)) == [3]
+
+
 @pytest.mark.asyncio
 async def test_join_that_nobody_helps_gives_up(tmp_path: Path) -> None:
     async with grown(tmp_path, 0) as (village, server, _):
@@ -271,5 +355,65 @@ async def test_liar_about_snapshots_is_blamed_and_another_peer_used(
         liar = await village.liar(server, protocol, mangle)
         with capture_logs() as logs:
             place, _, _ = await join(village, [liar, server.host])
+        assert village.chain(place.folder).head == server.chain.head
+        assert set(refusals(logs)) == {("sync-false-answer", peer_id_text(liar.peer_id))}
+
+
+def tree_of(server: Node) -> MemoryTree:
+    """Return the newest state of a node as a tree to cut chunks of any size from."""
+    tree = MemoryTree()
+    low: bytes | None = PLACE_FIRST
+    with server.chain.view() as view:
+        while low is not None:
+            chunk = view.cut_chunk(low)
+            tree.apply(dict(chunk.contents))
+            low = place_behind(chunk.high)
+        assert tree.root.digest == view.root
+    return tree
+
+
+def nothing(tree: MemoryTree, low: bytes) -> SnapshotChunk:
+    cut = cut_range(tree.source, tree.root, low=low, high=low)
+    return SnapshotChunk(low=low, high=low, contents=(), cut=cut)
+
+
+def one_entry(tree: MemoryTree, low: bytes) -> SnapshotChunk:
+    return cut_chunk(tree.source, tree.root, low=low, content_bytes=1)
+
+
+Tiny = Callable[[MemoryTree, bytes], SnapshotChunk]
+
+
+async def miser_of(village: Village, server: Node, tiny: Tiny) -> Host:
+    """Return a host whose chunks are true, and next to nothing."""
+    tree = tree_of(server)
+
+    def shorten(raw: bytes) -> bytes:
+        chunk = tiny(tree, SNAPSHOT_CHUNK_CODEC.decode(raw).low)
+        verify_chunk(tree.root.digest, chunk)
+        return SNAPSHOT_CHUNK_CODEC.encode(chunk)
+
+    return await village.liar(server, "chunk", shorten)
+
+
+@pytest.mark.asyncio
+async def test_holder_that_gives_next_to_nothing_at_a_time_holds_nobody_up(tmp_path: Path) -> None:
+    async with grown(tmp_path, 1) as (village, server, _):
+        miser = await miser_of(village, server, nothing)
+        async with asyncio.timeout(20):
+            with pytest.raises(NoSnapshotError):
+                await join(village, [miser])
+
+
+@pytest.mark.parametrize("tiny", [nothing, one_entry])
+@pytest.mark.asyncio
+async def test_holder_that_gives_next_to_nothing_at_a_time_is_blamed(
+    tmp_path: Path, crowded: bytes, tiny: Tiny
+) -> None:
+    async with grown(tmp_path, 1, genesis=crowded) as (village, server, _):
+        liar = await miser_of(village, server, tiny)
+        with capture_logs() as logs:
+            async with asyncio.timeout(20):
+                place, _, _ = await join(village, [liar, server.host])
         assert village.chain(place.folder).head == server.chain.head
         assert set(refusals(logs)) == {("sync-false-answer", peer_id_text(liar.peer_id))}

@@ -1,6 +1,7 @@
 """The next model, from files to files."""
 
 import dataclasses
+import tracemalloc
 from pathlib import Path
 
 import msgspec
@@ -15,9 +16,10 @@ from fl.rules.aggregation.outer import OuterRule
 from fl.rules.aggregation.rule import Rule, aggregate
 from fl.rules.aggregation.stacked import projected
 from fl.rules.limits import ONE
-from fl.rules.update.blob import encode_update
+from fl.rules.select import apportion
+from fl.rules.update.blob import encode_model, encode_update
 from fl.rules.update.header import BlobKind, Width
-from fl.rules.update.layout import TensorLayout
+from fl.rules.update.layout import TensorLayout, TensorSpec
 from fl.rules.update.norms import clip, norm
 from fl.rules.update.rows import Int32s
 from fl.worker import blobs
@@ -83,6 +85,57 @@ def test_vectors_aside_take_no_memory_of_their_own_and_say_when_the_disk_is_full
         blobs.vectors_aside(1 << 30, 1 << 30, folder=tmp_path),
     ):
         raise AssertionError("never here")
+
+
+def _job_on_one_head(folder: Path, *, count: int, size: int) -> AggregateJob:
+    """Return the job of a round whose updates and model are one tensor of so many numbers."""
+    layout = TensorLayout.of([TensorSpec("head.weight", (size // 512, 512))])
+    update, model = (
+        dataclasses.replace(expected(kind), layout=layout)
+        for kind in (BlobKind.UPDATE, BlobKind.MODEL)
+    )
+    dice = np.random.default_rng(5)
+    stored = [
+        write_blob(
+            encode_update(
+                dice.integers(-(1 << 20), 1 << 20, size, dtype=np.int32), expected=update
+            ),
+            folder=folder,
+        )
+        for _ in range(count)
+    ]
+    start = write_blob(encode_model(np.zeros(size, np.int32), expected=model), folder=folder)
+    return msgspec.structs.replace(
+        aggregate_job(folder, store(folder, *vectors(1))),
+        updates=tuple(map(Weighted, stored, apportion(ONE, [1] * count))),
+        layout=layout,
+        model=start,
+        model_layout=layout,
+        rule=Rule.TRIMMED_MEAN,
+        byzantine=2,
+    )
+
+
+def _peak_bytes(job: AggregateJob) -> int:
+    tracemalloc.start()
+    try:
+        _done(job)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.slow
+def test_trimmed_mean_of_vectors_on_disk_takes_the_memory_of_few_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, size = 32, 1 << 18
+    vectors_bytes = 4 * count * size
+    job = _job_on_one_head(tmp_path, count=count, size=size)
+    assert vectors_bytes < _peak_bytes(job), "as long as they fit, they are in memory"
+    monkeypatch.setattr(blobs, "ASIDE_BYTES_MIN", vectors_bytes - 1)
+    # A model, its state and what is written, and 2**14 columns of every update in int64.
+    assert _peak_bytes(job) < vectors_bytes // 2
 
 
 def test_mean_moves_what_the_round_trains_and_nothing_else(tmp_path: Path) -> None:

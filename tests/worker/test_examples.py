@@ -10,7 +10,7 @@ from transformers import BertConfig, RobertaConfig, RobertaForSequenceClassifica
 from fl.jobs.subject import ExampleSource, Half, ModelKind, PanelSource
 from fl.training.examples.errors import ExamplesError
 from fl.training.models import LoadedModel, load_model
-from fl.worker.examples import read_panel
+from fl.worker.examples import read_examples, read_panel
 from tests.worker.places import WORDS, write_examples, write_language_model, write_model
 
 POSITIONS = 32
@@ -33,6 +33,42 @@ def classifier(folder: Path) -> LoadedModel:
 def panel_of(folder: Path, *, tokens_max: int = 128) -> PanelSource:
     source = ExampleSource(spec=str(folder), half=Half.TEST)
     return PanelSource(examples=source, tokens_max=tokens_max)
+
+
+@pytest.mark.parametrize("name", ["held.jsonl", "test.jsonl", "train.jsonl"])
+def test_held_out_folder_is_read_whole(tmp_path: Path, name: str) -> None:
+    rows = [{"text": f"film {number}", "label": number % 2} for number in range(30)]
+    (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = ExampleSource(spec=str(tmp_path), half=Half.HELD_OUT, label_names=("0", "1"))
+    for kind in ModelKind:
+        assert [one.text for one in read_examples(source, kind=kind)] == [
+            row["text"] for row in rows
+        ]
+
+
+def test_held_out_folder_with_both_splits_gives_its_test_half(folder: Path) -> None:
+    held_out, test = (
+        ExampleSource(spec=str(folder / "examples"), half=half, label_names=("0", "1"))
+        for half in (Half.HELD_OUT, Half.TEST)
+    )
+    kind = ModelKind.CLASSIFICATION
+    assert list(read_examples(held_out, kind=kind)) == list(read_examples(test, kind=kind))
+
+
+def test_generated_notes_hold_out_their_own_test_split() -> None:
+    held_out, test = (
+        ExampleSource(spec="synthetic:notes?examples=40", half=half)
+        for half in (Half.HELD_OUT, Half.TEST)
+    )
+    kind = ModelKind.CLASSIFICATION
+    assert list(read_examples(held_out, kind=kind)) == list(read_examples(test, kind=kind))
+
+
+def test_classes_of_a_held_out_folder_need_no_names(tmp_path: Path) -> None:
+    rows = [{"text": f"film {number}", "label": 0} for number in range(3)]
+    (tmp_path / "held.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = ExampleSource(spec=str(tmp_path), half=Half.HELD_OUT)
+    assert len(read_examples(source, kind=ModelKind.CLASSIFICATION)) == 3
 
 
 def test_label_beyond_the_classes_of_the_model_is_named(tmp_path: Path, folder: Path) -> None:

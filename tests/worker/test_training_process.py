@@ -1,11 +1,15 @@
 """Whole training jobs through real worker processes: memory, devices, and death in the middle."""
 
+import json
 import os
 import signal
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
+import torch
+from safetensors.numpy import load_file, save_file
 
 from fl.jobs.client import JobTerms, WorkerClient
 from fl.jobs.errors import FailureCode, JobFailedError
@@ -115,6 +119,47 @@ async def test_kill_9_in_the_middle_of_training_leaves_no_file_and_a_retry_works
     assert update.path == str(tmp_path / _names(tmp_path)[0])
 
 
+def _write_rows(folder: Path, **columns: str) -> Path:
+    folder.mkdir()
+    for half in ("train", "test"):
+        (folder / f"{half}.jsonl").write_text(json.dumps(columns) + "\n")
+    return folder
+
+
+def _without_numbers(folder: Path) -> str:
+    """Write a model whose every loss is NaN; return its folder."""
+    weights = write_model(folder / "ill") / "model.safetensors"
+    tensors = load_file(weights)
+    tensors["bert.embeddings.LayerNorm.weight"].fill(np.nan)
+    save_file(tensors, weights, metadata={"format": "pt"})
+    return str(weights.parent)
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio
+async def test_examples_that_are_of_no_use_and_a_loss_that_is_no_number_are_bad_input(
+    place: Path, tmp_path: Path
+) -> None:
+    job, replace = train_job(place), msgspec.structs.replace
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    other = _write_rows(tmp_path / "other", body="a film", topic="0")
+    ill = replace(
+        job.subject, frozen=replace(job.subject.frozen, source=_without_numbers(tmp_path))
+    )
+    unfit = [
+        (replace(job, examples=replace(job.examples, spec=str(empty))), "examples", "is empty"),
+        (replace(job, examples=replace(job.examples, spec=str(other))), "examples", "no text col"),
+        (replace(job, subject=ill), "diverged", "the loss is nan by step 1: lower the learning"),
+    ]
+    async with client_of(REAL) as client:
+        for one, cause, message in unfit:
+            with pytest.raises(JobFailedError, match=message) as failure:
+                await _trained(client, one)
+            assert (failure.value.reason, failure.value.cause) == (FailureCode.BAD_INPUT, cause)
+        assert (await _trained(client, job)).steps == TERMS.length
+
+
 @pytest.mark.slow
 @pytest.mark.asyncio
 async def test_device_that_is_not_there_fails_the_job_in_a_line(place: Path) -> None:
@@ -125,6 +170,7 @@ async def test_device_that_is_not_there_fails_the_job_in_a_line(place: Path) -> 
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("device", ["cuda", "auto"])
 @pytest.mark.asyncio
 async def test_whole_job_on_the_accelerator(place: Path, device: str) -> None:

@@ -24,6 +24,16 @@ class Format(enum.Enum):
     PARQUET = ".parquet"
 
 
+class Purpose(enum.Enum):
+    """What becomes of a folder without files of both splits; who has both means them."""
+
+    LEARNING = "learning"
+    """It is for training, and a test split is held out while reading."""
+
+    MEASURING = "measuring"
+    """It was set apart: all of it is the test split, and nobody trains on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file to read; `shown` is how messages call it."""
@@ -35,28 +45,43 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class SplitFiles:
-    """The files of each split in the order of their names; without a test file, none is held."""
+    """The files of each split in the order of their names.
+
+    Without test files some texts of the others are held out; without train files none is learnt.
+    """
 
     train: tuple[SourceFile, ...]
     test: tuple[SourceFile, ...]
 
+    @property
+    def first(self) -> SourceFile:
+        """Return the file that tells which columns there are."""
+        return (self.train or self.test)[0]
 
-def files_in(folder: Path, *, files_max: int) -> SplitFiles:
+
+def files_in(folder: Path, *, files_max: int, purpose: Purpose = Purpose.LEARNING) -> SplitFiles:
     """List the files of a folder, not of the folders in it.
 
     Raises:
-        ExamplesError: there is no such folder, or nothing to train on in it.
+        ExamplesError: there is no such folder, or nothing for its purpose in it.
     """
     if not folder.is_dir():
         raise ExamplesError("there is no such folder", source=str(folder))
     named = [(path.name, path) for path in sorted(folder.iterdir()) if path.is_file()]
-    return sort_out(named, source=str(folder), files_max=files_max)
+    return sort_out(named, source=str(folder), files_max=files_max, purpose=purpose)
 
 
-def sort_out(named: Sequence[tuple[str, Path]], *, source: str, files_max: int) -> SplitFiles:
+def sort_out(
+    named: Sequence[tuple[str, Path]],
+    *,
+    source: str,
+    files_max: int,
+    purpose: Purpose = Purpose.LEARNING,
+) -> SplitFiles:
     """Divide files, each with its path inside the source, into train and test.
 
-    Where no file is called train, all files are; then a test split is held out while reading.
+    Where no file is called train, all files are; then a test split is held out while reading. What
+    is for measuring is only divided where it has both.
 
     Raises:
         ExamplesError: nothing to read, several formats of one split, or too many files.
@@ -70,9 +95,12 @@ def sort_out(named: Sequence[tuple[str, Path]], *, source: str, files_max: int) 
         raise ExamplesError(_nothing_found(named), source=source)
     train = _of(TRAIN, known)
     test = _of(TEST, known) or _of(VALIDATION, known)
-    if test and not train:
+    if purpose is Purpose.MEASURING and not (train and test):
+        train, test = (), tuple(known.values())
+    elif test and not train:
         raise ExamplesError(f"there is {test[0].path.name} but no train file", source=source)
-    train = train or tuple(known.values())
+    elif not train:
+        train = tuple(known.values())
     for files in (train, test):
         _check(files, source=source, files_max=files_max)
     return SplitFiles(train, test)

@@ -35,7 +35,8 @@ class Dataset(Generic[ExampleT]):
     Attributes:
         source: as the user named it.
         train: what is learnt from.
-        test: what is only measured on; held out by the hash of the text where the source has none.
+        test: what is only measured on; held out by the hash of the text where the source has none,
+            and all there is in a folder for measuring that is not divided.
         label_names: the classes in the order of their numbers; empty for plain texts.
         skipped: how many rows were left out because their text is empty.
     """
@@ -56,7 +57,7 @@ def read_labelled(
         ExamplesError: a file is damaged or a row is wrong; or all texts to learn from are of one
             class and `columns` does not name the others.
     """
-    table = describe(files.train[0], limits)
+    table = describe(files.first, limits)
     chosen = labelled_columns(columns, table.columns, source=source)
     stored = table.label_names.get(chosen.label, ())
     # A file that names its classes itself holds their places.
@@ -86,7 +87,7 @@ def read_plain(
     Raises:
         ExamplesError: a file is damaged or a row is wrong.
     """
-    table = describe(files.train[0], limits)
+    table = describe(files.first, limits)
     chosen = plain_columns(columns, table.columns, source=source)
 
     def add(row: Row, file: SourceFile, spools: _Spools) -> None:
@@ -157,7 +158,7 @@ def _read(
         for file, row in _rows(files.test, chosen.names, limits):
             add(row, file, spools)
     for name, spool in (("train", spools.train), ("test", spools.test)):
-        if not len(spool):
+        if not len(spool) and (files.train or spool is spools.test):
             raise ExamplesError(f"there is no text in the {name} split", source=source)
     return spools
 
@@ -212,6 +213,8 @@ def _check_classes(
     field: str,
     given: Sequence[str],
 ) -> None:
+    if not len(train):
+        return
     learnt = np.unique(train.numbers)
     unknown = np.setdiff1d(test.numbers, learnt)
     names = book.names()

@@ -10,7 +10,7 @@ from pathlib import Path
 from fl.training.examples import hub, synthetic
 from fl.training.examples.columns import Columns, has_labels
 from fl.training.examples.example import LabelledText, PlainText
-from fl.training.examples.folder import SplitFiles, files_in
+from fl.training.examples.folder import Purpose, SplitFiles, files_in
 from fl.training.examples.hub import HubAccess
 from fl.training.examples.limits import ReadLimits
 from fl.training.examples.reading import Dataset, describe, read_labelled, read_plain
@@ -28,6 +28,7 @@ def open_labelled(
     columns: Columns = ANY_COLUMNS,
     limits: ReadLimits = LIMITS,
     access: HubAccess = PUBLIC_HUB,
+    purpose: Purpose = Purpose.LEARNING,
 ) -> Dataset[LabelledText]:
     """Read a source as labelled texts.
 
@@ -36,7 +37,7 @@ def open_labelled(
     """
     if spec.startswith(SYNTHETIC):
         return synthetic.labelled(spec)
-    source, files = _files(spec, limits, access)
+    source, files = _files(spec, limits, access, purpose)
     return read_labelled(files, source=source, columns=columns, limits=limits)
 
 
@@ -46,6 +47,7 @@ def open_plain(
     columns: Columns = ANY_COLUMNS,
     limits: ReadLimits = LIMITS,
     access: HubAccess = PUBLIC_HUB,
+    purpose: Purpose = Purpose.LEARNING,
 ) -> Dataset[PlainText]:
     """Read a source as texts to learn to write.
 
@@ -54,7 +56,7 @@ def open_plain(
     """
     if spec.startswith(SYNTHETIC):
         return synthetic.plain(spec)
-    source, files = _files(spec, limits, access)
+    source, files = _files(spec, limits, access, purpose)
     return read_plain(files, source=source, columns=columns, limits=limits)
 
 
@@ -72,15 +74,18 @@ def open_source(
     """
     if spec.startswith(SYNTHETIC):
         return synthetic.labelled(spec)
-    source, files = _files(spec, limits, access)
-    if has_labels(columns, describe(files.train[0], limits).columns):
+    source, files = _files(spec, limits, access, Purpose.LEARNING)
+    if has_labels(columns, describe(files.first, limits).columns):
         return read_labelled(files, source=source, columns=columns, limits=limits)
     return read_plain(files, source=source, columns=columns, limits=limits)
 
 
-def _files(spec: str, limits: ReadLimits, access: HubAccess) -> tuple[str, SplitFiles]:
+def _files(
+    spec: str, limits: ReadLimits, access: HubAccess, purpose: Purpose
+) -> tuple[str, SplitFiles]:
     if spec.startswith(HUB):
+        # Whatever it is for: others train on all of it but the texts that every node holds out.
         wanted = hub.parse(spec.removeprefix(HUB))
         found = hub.download(wanted, access=access, files_max=limits.files_max)
         return found.source, found.files
-    return spec, files_in(Path(spec), files_max=limits.files_max)
+    return spec, files_in(Path(spec), files_max=limits.files_max, purpose=purpose)

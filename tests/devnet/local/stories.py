@@ -4,6 +4,7 @@ from typing import Final
 
 from devnet.local.story import (
     JobTime,
+    Memory,
     NodeStory,
     PhaseTime,
     RoundStory,
@@ -56,6 +57,7 @@ def one_round(number: int) -> RoundStory:
         ),
         figures={"accuracy": 0.5 + number / 10, "f1": 0.4 + number / 10, "loss": 1.0},
         reputations=dict.fromkeys(TRAINERS, 0.5),
+        validator_trust={name: 0.75 for name in TRAINERS if name != "node-2"},
         height=100 * number + 90,
         state_root="ab" * 32,
         agreed=4,
@@ -92,4 +94,5 @@ def story(*, rounds: int = 3) -> Story:
         ),
         finality_ms=tuple(range(80, 180)),
         notes=("a note",),
+        memory=Memory(node_mb=180.0, signatures_mb=20.0, worker_mb=700.0),
     )

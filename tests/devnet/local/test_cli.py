@@ -4,15 +4,20 @@ import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner, Result, _NamedTextIOWrapper
 
 from cli.devnet import app
+from cli.devnet_log import read_log
 from cli.exit_codes import ExitCode, exit_code_of
+from cli.main import app as root
 from devnet.local.errors import NodeDiedError, NoDevnetError, PlanError
 from devnet.local.latency import Latency
 from devnet.local.network import LocalNetwork
-from devnet.local.plan import Wish, make_plan
+from devnet.local.plan import ROUNDS_MAX, Wish, make_plan
+from node.chain.opening import LEDGER_NAME
+from node.rpc.schemas import LogLine
 from node.running.clock import SystemClock
 from primitives.errors import HanseError
 
@@ -44,10 +49,71 @@ def test_down_of_what_does_not_run_stops_nothing(folder: Path) -> None:
 
 def test_logs_of_a_node_that_never_ran_are_empty(folder: Path) -> None:
     assert "nothing was logged" in _run("logs", "node-1", folder=folder).output
+    assert not _run("logs", "node-1", "--json", folder=folder).stdout
     log = folder / "logs" / "node-1.log"
     log.parent.mkdir(exist_ok=True)
     log.write_text("\n".join(map(str, range(100))))
     assert _run("logs", "1", "--lines", "2", folder=folder).output == "98\n99\n"
+
+
+RECORD = (
+    '{"time_ms": 1700000000000, "level": "info", "logger": "node.rpc", '
+    '"event": "api open", "url": "http://127.0.0.1:1"}'
+)
+
+
+def _log(folder: Path, text: str) -> Path:
+    path = folder / "logs" / "node-0.log"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_logs_read_as_those_of_the_node_command_do(folder: Path) -> None:
+    _log(folder, f"{RECORD}\nready\n")
+    shown = "2023-11-14 22:13:20 info    api open url=http://127.0.0.1:1\n"
+    assert _run("logs", "0", folder=folder).output == f"{shown}ready\n"
+
+
+def test_logs_as_json_have_the_fields_that_the_node_command_prints(folder: Path) -> None:
+    _log(folder, f"{RECORD}\nTraceback (most recent call last):\n")
+    lines = _run("logs", "0", "--json", folder=folder).output.splitlines()
+    record, words = (msgspec.json.decode(line, type=LogLine) for line in lines)
+    assert (record.event, record.logger) == ("api open", "node.rpc")
+    assert record.fields == {"url": "http://127.0.0.1:1"}
+    assert words.event == "Traceback (most recent call last):"
+    assert words.time_ms == 0
+
+
+@pytest.mark.parametrize("line", ["{}", "[1]", "7", '{"event": 7}', '{"time_ms": -1}', "{"])
+def test_line_that_is_no_record_is_told_as_it_is(line: str, folder: Path) -> None:
+    _log(folder, f"{line}\n")
+    assert _run("logs", "0", folder=folder).output == f"{line}\n"
+    assert json.loads(_run("logs", "0", "--json", folder=folder).output)["event"] == line
+
+
+def test_logs_are_followed_by_whole_lines(folder: Path) -> None:
+    path = _log(folder, "one\ntwo\nthr")
+    steps = iter(["ee\nfour\nfi", "", "ve\n"])
+
+    def grow(_pause_s: float) -> None:
+        with path.open("a") as file:
+            file.write(next(steps))
+
+    found = read_log(path, lines=2, follow=True, sleep=grow)
+    assert [next(found) for _ in range(5)] == ["one", "two", "three", "four", "five"]
+
+
+def test_logs_of_a_node_that_never_ran_are_followed_once_it_does(folder: Path) -> None:
+    path = folder / "logs" / "node-7.log"
+    steps = iter(["", "one\n"])
+
+    def grow(_pause_s: float) -> None:
+        path.parent.mkdir(exist_ok=True)
+        if text := next(steps):
+            path.write_text(text)
+
+    assert next(read_log(path, lines=2, follow=True, sleep=grow)) == "one"
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])
@@ -87,6 +153,7 @@ def test_node_is_on_one_side_of_a_partition(groups: str, folder: Path) -> None:
         ("--learning-rate", "nan"),
         ("--alpha", "inf"),
         ("--rounds", "9" * 400),
+        ("--rounds", str(ROUNDS_MAX + 1)),
         ("--nodes", "65"),
         ("--tokens", "9" * 30),
     ],
@@ -98,6 +165,37 @@ def test_numbers_that_no_network_can_have_are_refused(
     assert result.exit_code == 2
     assert option in result.output
     assert not (tmp_path / "net").exists()
+
+
+def test_node_forgets_its_databases_only_when_asked_to_twice(folder: Path) -> None:
+    ledger = folder / "node-1" / LEDGER_NAME
+    ledger.mkdir()
+    words = ["devnet", "restart", "1", "--forget", "--folder", str(folder)]
+    result = CliRunner().invoke(root, words, input="n\n")
+    assert result.exit_code == ExitCode.FAILED
+    assert "Delete the databases of node-1?" in result.stderr
+    assert ledger.exists()
+
+
+@pytest.mark.parametrize("answer", ["n\n", ""])
+def test_old_network_is_not_emptied_unless_somebody_at_a_terminal_says_so(
+    answer: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where nobody can be asked, up goes on, here to what it finds and must not remove.
+    strange = folder / "thesis.txt"
+    strange.touch()
+    words = ["devnet", "up", "--folder", str(folder)]
+    for unasked in (words, [*words, "--yes"]):
+        result = CliRunner().invoke(root, unasked)
+        assert "thesis.txt" in result.stderr
+        assert "Remove" not in result.stderr
+    monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda _: True, raising=False)
+    result = CliRunner().invoke(root, words, input=answer)
+    assert result.exit_code == ExitCode.FAILED
+    assert f"Remove the network in {folder} and its report?" in result.stderr
+    assert "aborted: nothing was done" in result.stderr
+    assert "thesis.txt" in CliRunner().invoke(root, [*words, "--yes"]).stderr
+    strange.unlink()
 
 
 def test_only_nodes_that_run_are_parted(folder: Path) -> None:

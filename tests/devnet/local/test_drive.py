@@ -34,3 +34,9 @@ async def test_run_that_is_interrupted_tells_the_rounds_before(tmp_path: Path) -
     assert drive.partial.rounds
     assert "interrupted" in drive.partial.notes[-1]
     assert all(node.is_alive for node in drive.partial.nodes)
+    assert set(drive.partial.rounds[0].validator_trust) == {"node-0", "node-1"}
+    memory = drive.partial.memory
+    assert memory.node_mb is not None
+    assert memory.signatures_mb is not None
+    assert memory.worker_mb is not None
+    assert memory.signatures_mb < memory.node_mb

@@ -7,15 +7,24 @@ from msgspec.structs import replace
 
 from devnet.local.latency import Latency
 from devnet.local.report import headline, markdown, percentile, read_story, verdict, write_report
+from devnet.local.story import Memory
 from tests.devnet.local.stories import story
 
 PNG = b"\x89PNG\r\n\x1a\n"
+RESULTS = Path(__file__).parents[3] / "docs/results"
 
 
 def test_verdict_tells_rounds_quality_and_agreement() -> None:
     assert verdict(story()) == (
         "3 of 3 rounds committed a model; accuracy 0.250 to 0.700; every node on one state root"
     )
+
+
+def test_verdict_counts_the_nodes_that_did_not_answer() -> None:
+    told = story()
+    rounds = (replace(told.rounds[0], agreed=3), *told.rounds[1:])
+    held = verdict(replace(told, rounds=rounds)).rpartition("; ")[2]
+    assert held == "3 of 4 nodes, all that answered, on one state root"
 
 
 def test_run_without_rounds_is_told_as_well() -> None:
@@ -90,3 +99,29 @@ def test_what_there_is_nothing_of_is_not_drawn(tmp_path: Path) -> None:
     path = write_report(tmp_path, empty)
     assert "![" not in path.read_text()
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_trust_is_told_of_trainers_and_of_validators() -> None:
+    told = markdown(story(rounds=2))
+    assert "| participant | as | round 0 | round 1 |" in told
+    assert "| node-2 | trainer | 0.5 | 0.5 |" in told
+    assert "| node-0 | validator | 0.75 | 0.75 |" in told
+    assert "| node-2 | validator |" not in told
+    assert "docs/operating.md" in told
+
+
+def test_peaks_of_memory_are_told_by_process() -> None:
+    told = markdown(story())
+    assert "| node, largest, peak resident memory | 180 MB |" in told
+    assert "| its process for signatures | 20 MB |" in told
+    assert "| worker, largest | 700 MB |" in told
+    silent = markdown(replace(story(), memory=Memory()))
+    assert "resident memory" not in silent
+    assert "| worker, largest |" not in silent
+
+
+@pytest.mark.parametrize("run", ["ag-news", "imdb", "medquad"])
+def test_report_of_an_earlier_day_is_read(run: str) -> None:
+    told = read_story(RESULTS / run)
+    assert told.rounds
+    assert markdown(told)

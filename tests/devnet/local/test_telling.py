@@ -15,7 +15,7 @@ from devnet.local.plan import NodePlan, Part, Wish, make_plan
 from devnet.local.record import NetworkRecord, NodeRecord
 from devnet.local.story import REPUTATION_ONE, RoundStory
 from devnet.local.supervision import Supervisor
-from devnet.local.telling import Teller
+from devnet.local.telling import Teller, trust_of
 from node.rpc.client import NodeClient
 from node.rpc.errors import NodeUnreachableError
 from node.rpc.texts import account_text
@@ -23,7 +23,7 @@ from primitives.ids import Height
 from tests.chain.founded import address_of
 from tests.cli.shaky import Loss, shaky_way
 from tests.rpc.offers import create_task
-from tests.rpc.played import HONEST, Played
+from tests.rpc.played import HARMFUL, HONEST, VALIDATORS, Played
 from tests.rpc.stage import Stage, open_stage
 
 ROUNDS = 2
@@ -39,7 +39,7 @@ async def _played(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pla
         for _ in range(ROUNDS):
             await played.train()
             await played.hold(0b1)
-            await played.score([HONEST])
+            await played.score([HONEST], others={"validator-3": [HARMFUL]})
             await played.vote()
             await played.report()
             await played.end()
@@ -125,3 +125,27 @@ async def test_gas_of_a_round_is_that_of_all_its_commits_though_nobody_listened(
         count += len(receipts)
     assert count > 10
     assert (told.gas, told.transactions) == (gas, count)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_trust_of_a_validator_is_what_its_scores_kept_of_the_bands(
+    played: Played, tmp_path: Path
+) -> None:
+    async with _teller(played.stage, tmp_path) as teller:
+        told = [await teller.tell(number) for number in range(ROUNDS)]
+    accounts = {name: account_text(address_of(name)) for name in VALIDATORS}
+    honest, liar = accounts["validator-0"], accounts["validator-3"]
+    for one in told:
+        assert set(one.validator_trust) == set(accounts.values())
+        assert one.validator_trust[honest] == 1
+        assert one.validator_trust[liar] == 0
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_round_that_the_node_did_not_watch_is_told_without_trust_of_validators(
+    played: Played, tmp_path: Path
+) -> None:
+    judgement = await played.stage.client.judgement(0, 0)
+    assert trust_of(judgement)
+    assert not trust_of(replace(judgement, seats=()))
+    assert not trust_of(replace(judgement, updates=()))

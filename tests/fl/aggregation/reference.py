@@ -6,7 +6,7 @@ Nothing here is shared with what it checks but the way weights are rounded to Q1
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import accumulate
-from math import floor, isqrt
+from math import floor, isqrt, prod
 
 from fl.rules.aggregation.outer import OuterOptimizer, OuterRule
 from fl.rules.aggregation.rule import Rule
@@ -191,9 +191,77 @@ def walk(optimizer: OuterOptimizer, deltas: Sequence[int]) -> list[int]:
             old, new = optimizer.memory, ONE - optimizer.memory
             second = half_up(old * second + new * (delta // 256) ** 2)
             step = optimizer.rate * first // (isqrt(second) + optimizer.floor)
-        steps.append(max(1 - 2**31, min(2**31 - 1, step)))
+        steps.append(within(step))
     return steps
 
 
 def half_up(product: int) -> int:
     return (product + 2**15) // 2**16
+
+
+def projected(
+    update: Vector, model: Vector, tensors: Sequence[tuple[str, Sequence[int]]]
+) -> list[int]:
+    """Return dB + (B + dB) dA A_0^T in the place of every B, and nothing in that of every A."""
+    starts = dict(
+        zip(
+            (name for name, _ in tensors),
+            accumulate((prod(shape) for _, shape in tensors), initial=0),
+            strict=False,
+        )
+    )
+    shapes = dict(tensors)
+
+    def rows(vector: Vector, name: str) -> list[list[int]]:
+        height, width = shapes[name]
+        start = starts[name]
+        return [list(vector[start + row * width :][:width]) for row in range(height)]
+
+    step: list[int] = []
+    for name in shapes:
+        moved = rows(update, name)
+        if name.endswith(".lora_A.weight"):
+            step += [0] * sum(map(len, moved))
+        elif name.endswith(".lora_B.weight"):
+            down = name.replace(".lora_B.", ".lora_A.")
+            up = [
+                [within(old + new) for old, new in zip(*pair, strict=True)]
+                for pair in zip(rows(model, name), moved, strict=True)
+            ]
+            turned = _turned(up, rows(update, down), rows(model, down))
+            step += [
+                within(one + other)
+                for pair in zip(moved, turned, strict=True)
+                for one, other in zip(*pair, strict=True)
+            ]
+        else:
+            step += [number for row in moved for number in row]
+    return step
+
+
+def _turned(up: list[list[int]], down: list[list[int]], basis: list[list[int]]) -> list[list[int]]:
+    """Return up down basis^T, of which each factor has its 15 highest bits alone."""
+    (axes, lost), (rows, lost_rows), (left, lost_left) = map(_cut, (basis, down, up))
+    inner, lost_inner = _cut([[_dot(row, axis) for axis in axes] for row in rows])
+    bits = lost + lost_rows + lost_inner + lost_left
+    columns = list(zip(*inner, strict=True))
+    return [
+        [within(nearest(Fraction(_dot(row, column) * 2**bits, 2**48))) for column in columns]
+        for row in left
+    ]
+
+
+def _cut(matrix: list[list[int]]) -> tuple[list[list[int]], int]:
+    """Return the 15 highest bits of a matrix, rounded, and how many bits are gone."""
+    gone = max(0, max(abs(number) for row in matrix for number in row).bit_length() - 15)
+    kept = [[nearest(Fraction(number, 2**gone)) for number in row] for row in matrix]
+    return [[max(1 - 2**15, min(2**15 - 1, number)) for number in row] for row in kept], gone
+
+
+def _dot(one: Vector, other: Vector) -> int:
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def within(number: int) -> int:
+    """Return the nearest coordinate."""
+    return max(1 - 2**31, min(2**31 - 1, number))

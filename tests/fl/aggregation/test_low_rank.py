@@ -3,9 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fl.rules.aggregation.rule import Rule, aggregate
-from fl.rules.aggregation.stack import Factors, reproject, stack
+from fl.rules.aggregation.stack import COLUMNS_MAX, RANK_MAX, Factors, reproject, stack
 from fl.rules.limits import ONE
 from fl.rules.select import apportion
 from fl.rules.update.rows import COORDINATE_MAX
@@ -105,19 +107,60 @@ def test_projection_onto_another_basis_keeps_what_lies_in_it() -> None:
     assert error(real(reproject(updates, WEIGHTS, basis=axes)), kept) < 1e-4
 
 
-def test_projection_ignores_the_order_of_the_updates() -> None:
-    updates, axes = independent(), basis()
+def of_every_size(seed: int) -> list[Factors]:
+    """Return factors of several ranks, of which each update has numbers of another size."""
+    dice = np.random.default_rng(seed)
+
+    def matrix(rows: int, columns: int, bits: int) -> npt.NDArray[np.int32]:
+        most = COORDINATE_MAX >> bits
+        return dice.integers(-most, most, (rows, columns), dtype=np.int32, endpoint=True)
+
+    return [
+        Factors(down=matrix(rank, 6, 2 * rank), up=matrix(3, rank, 24 - 2 * rank))
+        for rank in range(1, COUNT + 1)
+    ]
+
+
+@given(order=st.permutations(range(COUNT)), seed=st.integers(0, 2**32 - 1))
+def test_projection_ignores_the_order_of_the_updates(order: list[int], seed: int) -> None:
+    updates, axes = of_every_size(seed), np.eye(4, 6, dtype=np.int32) * SCALE
     there = reproject(updates, WEIGHTS, basis=axes)
-    here = reproject(updates[::-1], WEIGHTS[::-1], basis=axes)
+    turned = [WEIGHTS[place] for place in order]
+    here = reproject([updates[place] for place in order], turned, basis=axes)
     assert here.tolist() == there.tolist()
 
 
-def test_extreme_factors_saturate_and_do_not_wrap() -> None:
-    most = np.full((RANK, COLUMNS), COORDINATE_MAX, dtype=np.int32)
-    update = Factors(down=most, up=np.full((ROWS, RANK), COORDINATE_MAX, dtype=np.int32))
-    found = reproject([update], [ONE], basis=most)
-    assert (found == COORDINATE_MAX).all()
-    assert (reproject([update], [ONE], basis=-most) == -COORDINATE_MAX).all()
+# Products of rows are cut to 15 bits before they meet the other factor, so the longest rows and the
+# greatest rank need not come together, which would take gigabytes.
+over_sizes = pytest.mark.parametrize(
+    ("rank", "columns"), [(RANK, COLUMNS), (RANK_MAX, COLUMNS), (1, COLUMNS_MAX)]
+)
+
+
+def constant(number: int, *, rank: int, columns: int) -> Factors:
+    return Factors(
+        down=np.full((rank, columns), number, dtype=np.int32),
+        up=np.full((2, rank), number, dtype=np.int32),
+    )
+
+
+@over_sizes
+def test_extreme_factors_saturate_and_do_not_wrap(rank: int, columns: int) -> None:
+    update = constant(COORDINATE_MAX, rank=rank, columns=columns)
+    axes = update.down[:1]
+    assert (reproject([update], [ONE], basis=axes) == COORDINATE_MAX).all()
+    assert (reproject([update], [ONE], basis=-axes) == -COORDINATE_MAX).all()
+
+
+@over_sizes
+def test_greatest_operands_add_up_to_the_right_sum(rank: int, columns: int) -> None:
+    most = 2**15 - 1
+    update = constant(most, rank=rank, columns=columns)
+    right = rank * columns * most**3 / 2**48
+    for sign in (1, -1):
+        found = reproject([update], [ONE], basis=sign * update.down[:1])
+        # The product of two rows has lost all but 15 bits.
+        np.testing.assert_allclose(found, sign * right, rtol=2**-15, atol=1)
 
 
 @pytest.mark.parametrize(

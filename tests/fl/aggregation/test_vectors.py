@@ -43,6 +43,11 @@ def test_a_golden_hash_is_that_of_the_reference(row: Row) -> None:
     assert sha256(found.tobytes()).hexdigest() == row["digest"]
 
 
+@pytest.mark.parametrize("row", cases("aggregation", "projections"))
+def test_a_golden_projection_is_that_of_python_integers(row: Row) -> None:
+    assert row["step"] == reference.projected(row["update"], row["model"], row["tensors"])
+
+
 @pytest.mark.parametrize("row", cases("aggregation", "steps"))
 def test_golden_steps_are_those_of_python_integers(row: Row) -> None:
     optimizer = OuterOptimizer(

@@ -12,8 +12,10 @@ import numpy as np
 
 from fl.rules.aggregation.outer import OuterOptimizer, OuterRule
 from fl.rules.aggregation.rule import Rule, aggregate
+from fl.rules.aggregation.stacked import projected
 from fl.rules.limits import ONE
 from fl.rules.select import apportion
+from fl.rules.update.layout import TensorLayout, TensorSpec
 from fl.rules.update.rows import COORDINATE_MAX, Int32s
 from tests.fl.aggregation.cast import arrays
 from tests.vectors import Row
@@ -21,18 +23,27 @@ from tests.vectors import Row
 FILE: Final = Path(__file__).parents[2] / "vectors" / "aggregation.json"
 ROUND_COUNT: Final = 20
 ROUND_SIZE: Final = 1_000
+STACKED: Final = TensorLayout.of(
+    [
+        TensorSpec("q.lora_A.weight", (2, 5)),
+        TensorSpec("q.lora_B.weight", (3, 2)),
+        TensorSpec("score.weight", (2, 2)),
+    ]
+)
 
 
 def vectors() -> dict[str, str | list[Row]]:
-    """Return small rounds in full, a large one by its hash, and steps of the optimisers."""
+    """Return small rounds in full, a large one by its hash, steps of the optimisers and stacks."""
     return {
         "about": "Weights are Q16, numbers int32. Rounds by hash: coordinate c of vector v is the "
         "little-endian int32 at 4 (c mod 8) of SHA-256('hanse vector' | v | c // 8), both numbers "
         "4 bytes big-endian, shifted right by v mod 16 bits; the digest is the SHA-256 of the "
-        "aggregate, little-endian int32.",
+        "aggregate, little-endian int32. Projections: `step` is what a stack takes of an update of "
+        "both factors and a head; flat, in the order of the tensors.",
         "rounds": _rounds(),
         "hashes": _hashes(),
         "steps": _steps(),
+        "projections": _projections(),
     }
 
 
@@ -132,6 +143,34 @@ def _steps() -> list[Row]:
             }
         )
     return rows
+
+
+def _projections() -> list[Row]:
+    seeded = [expanded(index, STACKED.size) for index in (8, 10, 12, 15)]
+    model = seeded[0].copy()
+    model[STACKED.spans["q.lora_A.weight"]] = np.eye(2, 5, dtype=np.int32).ravel() << 24
+    far = np.full(STACKED.size, COORDINATE_MAX, dtype=np.int32)
+    still = seeded[1].copy()
+    still[STACKED.spans["q.lora_A.weight"]] = 0
+    return [
+        _projection("both factors move", seeded[1], model),
+        _projection("smaller numbers", seeded[3], model),
+        _projection("rows that are not orthonormal", seeded[1], seeded[2]),
+        _projection("A does not move", still, model),
+        _projection("nothing moves", np.zeros_like(far), model),
+        _projection("the greatest numbers", far, far),
+        _projection("the greatest numbers against each other", -far, far),
+    ]
+
+
+def _projection(comment: str, update: Int32s, model: Int32s) -> Row:
+    return {
+        "comment": comment,
+        "tensors": [[tensor.name, list(tensor.shape)] for tensor in STACKED.tensors],
+        "update": update.tolist(),
+        "model": model.tolist(),
+        "step": projected(update, model=model, layout=STACKED).tolist(),
+    }
 
 
 if __name__ == "__main__":

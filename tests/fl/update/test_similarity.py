@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fl.rules.limits import ONE
 from fl.rules.scorecard import MALFORMED, REPLAY, VALID
@@ -273,6 +275,42 @@ def test_facts_do_not_depend_on_spans() -> None:
     there = facts(vectors, past=past)
     for columns in (1_000, 977, 64):
         assert facts(vectors, past=past, execution=Execution(columns=columns)) == there
+
+
+def of_every_kind() -> list[Int32s | None]:
+    """Return honest updates, copies, loose and close near-copies, replays, junk and no update."""
+    dice = np.random.default_rng(16)
+    first, second, *others = honest(6)
+    close, loose = (quantised(dice.normal(0, spread, SIZE)) for spread in (0.0005, 0.005))
+    zero, most = np.zeros(SIZE, dtype=np.int32), np.full(SIZE, COORDINATE_MAX, dtype=np.int32)
+    copies = [first, first, first + close, second + loose, second + 2 * loose]
+    return [second, *others, *copies, global_delta(100), zero, zero, most, -most, None, None]
+
+
+def groups(leaders: Sequence[int], names: Sequence[int]) -> set[frozenset[int]]:
+    """Return which of the names belong together."""
+    return {
+        frozenset(name for name, at in zip(names, leaders, strict=True) if at == leader)
+        for leader in leaders
+    }
+
+
+@given(order=st.permutations(range(len(of_every_kind()))), count=st.integers(1, 16))
+def test_facts_do_not_depend_on_the_order_of_the_updates(order: list[int], count: int) -> None:
+    """Of those that belong together another may come first, and nothing else changes."""
+    vectors, past = of_every_kind(), [global_delta(100)]
+    chosen, turned = sorted(order[:count]), order[:count]
+    there = facts([vectors[name] for name in chosen], past=past)
+    here = facts([vectors[name] for name in turned], past=past)
+    verdicts = [
+        dict(zip(names, (one[0] for one in found), strict=True))
+        for names, found in ((chosen, there), (turned, here))
+    ]
+    assert verdicts[0] == verdicts[1]
+    for part in (1, 2):
+        leaders = [[one[part] for one in found] for found in (there, here)]
+        assert groups(leaders[0], chosen) == groups(leaders[1], turned)
+        assert all(at <= place for found in leaders for place, at in enumerate(found))
 
 
 def test_the_greatest_updates_do_not_wrap() -> None:

@@ -50,6 +50,12 @@ def test_a_golden_norm_and_clipped_vector_are_those_of_python_integers(row: Row)
     assert row["clipped"] == [(number * factor + 2**15) >> 16 for number in vector]
 
 
+@pytest.mark.parametrize("row", cases("update", "facts"))
+def test_golden_facts_are_those_of_python_integers(row: Row) -> None:
+    found = reference.facts(row["updates"], deltas=row["deltas"], earlier=row["earlier"])
+    assert row["facts"] == found
+
+
 @pytest.mark.parametrize("row", cases("update", "invalid"))
 def test_a_golden_invalid_blob_is_refused_by_its_field(row: Row) -> None:
     with pytest.raises(MalformedBlobError) as caught:

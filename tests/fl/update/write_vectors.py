@@ -14,21 +14,27 @@ import numpy as np
 from fl.rules.update.blob import decode, encode_model, encode_update
 from fl.rules.update.errors import MalformedBlobError
 from fl.rules.update.header import BlobKind, Packing, Width
+from fl.rules.update.layout import TensorLayout, TensorSpec
 from fl.rules.update.norms import clip, norm
 from fl.rules.update.root import blob_root, content_digest
 from fl.rules.update.rows import COORDINATE_MAX, Int32s
+from fl.rules.update.similarity import Candidate, find_facts, find_repeats
 from tests.fl.update.cast import LAYOUT, expecting, seeded_vector
 from tests.vectors import Row
 
 FILE: Final = Path(__file__).parents[2] / "vectors" / "update.json"
 CLIP: Final = 2**18
+ROUND: Final = TensorLayout.of([TensorSpec("weights", (12,))])
 
 
 def vectors() -> dict[str, str | list[Row]]:
     """Return blobs, what is no blob, and the layout they are for."""
     return {
         "about": "Blobs of one layout, base model 11..11, tokenizer 22..22. Bytes are hexadecimal, "
-        f"numbers are int32 at scale 2**24; `clipped` is the vector clipped to the norm {CLIP}.",
+        f"numbers are int32 at scale 2**24; `clipped` is the vector clipped to the norm {CLIP}. "
+        "Facts: an update is null where its blob is malformed; `earlier` are updates of earlier "
+        "rounds, each with the place of its trainer's new one or -1; a fact is verdict, original, "
+        "cluster, norm.",
         "layouts": [
             {
                 "comment": "two tensors of rows and a vector",
@@ -38,6 +44,7 @@ def vectors() -> dict[str, str | list[Row]]:
         ],
         "blobs": _blobs(),
         "invalid": _invalid(),
+        "facts": _facts(),
     }
 
 
@@ -106,6 +113,71 @@ def _invalid() -> list[Row]:
         {"comment": comment, "bytes": made.hex(), "field": _field_refused(made)}
         for comment, made in changed.items()
     ]
+
+
+def _facts() -> list[Row]:
+    first, second, third, fourth, *others = _apart(6)
+    near = [first + step for step in (0, 999, -1_999)]
+    axes = list(np.eye(12, dtype=np.int32) * 2**20)
+    # Each next to the one before it, and the last not to the first.
+    chain = [axes[0] + step * axes[1] // 17 for step in range(4)]
+    zero = np.zeros(12, dtype=np.int32)
+    far = np.full(12, COORDINATE_MAX, dtype=np.int32)
+    honest = [first, second, third, fourth]
+    return [
+        _round("one alone", [first]),
+        _round("honest ones", honest),
+        _round("copies", [first, second, first, third, second]),
+        _round("near copies among others", [*honest, *others, *near[1:]]),
+        _round("near copies and nobody else", near),
+        _round("a loose copy that stands out", [*axes[:10], axes[0] + axes[11] // 8]),
+        _round("a loose copy among few", [axes[0], axes[1], axes[0] + axes[11] // 8]),
+        _round("a chain of near copies", [*axes[2:6], chain[3], chain[1], chain[0], chain[2]]),
+        _round("a chain of near copies and nobody else", [chain[3], chain[1], chain[0], chain[2]]),
+        _round("zeros are no copies", [zero, first, zero]),
+        _round("malformed ones", [None, first, None, first]),
+        _round("the last step again, longer", [first, 3 * second, third], deltas=[fourth, second]),
+        _round("the opposite of the last step", [first, -second, third], deltas=[second]),
+        _round("a step of nine rounds ago", [first, second], deltas=[first, *[zero] * 8]),
+        _round("an own earlier one", [first, second + 3], earlier=[(second, 1)]),
+        _round("an own earlier one, longer", [first, 2 * second], earlier=[(second, 1)]),
+        _round("another's earlier one, longer", [first, 2 * second], earlier=[(second, -1)]),
+        _round("the greatest numbers", [far, -far, far], deltas=[-far]),
+    ]
+
+
+def _apart(count: int) -> list[Int32s]:
+    """Return updates in much the same direction, as honest ones are."""
+    shared, *own = [seeded_vector(ROUND, seed=seed).astype(np.int64) for seed in range(count + 1)]
+    return [((shared + one) // 2**5).astype(np.int32) for one in own]
+
+
+def _round(
+    comment: str,
+    updates: list[Int32s | None] | list[Int32s],
+    *,
+    deltas: list[Int32s] | None = None,
+    earlier: list[tuple[Int32s, int]] | None = None,
+) -> Row:
+    """Return the facts about a round."""
+    deltas, earlier = deltas or [], earlier or []
+    places = [place for place, one in enumerate(updates) if one is not None]
+    present = [one for one in updates if one is not None]
+    own = {place: number for number, place in enumerate(places)}
+    repeats = find_repeats(present, [(one, own.get(place, -1)) for one, place in earlier])
+    candidates: list[Candidate | None] = [None] * len(updates)
+    for place, one, is_again in zip(places, present, repeats, strict=True):
+        content = content_digest(one, layout=ROUND)
+        candidates[place] = Candidate(vector=one, content=content, is_again=is_again)
+    norms = [0 if one is None else norm(one) for one in updates]
+    found = find_facts(candidates, norms=norms, global_deltas=deltas)
+    return {
+        "comment": comment,
+        "updates": [None if one is None else one.tolist() for one in updates],
+        "deltas": [one.tolist() for one in deltas],
+        "earlier": [[one.tolist(), place] for one, place in earlier],
+        "facts": [[one.verdict, one.original, one.cluster, one.norm] for one in found],
+    }
 
 
 def _field_refused(raw: bytes) -> str:

@@ -3,11 +3,14 @@ from pathlib import Path
 import pytest
 
 from fl.training.examples.errors import ExamplesError
-from fl.training.examples.folder import SplitFiles, files_in, sort_out
+from fl.training.examples.folder import Purpose, SplitFiles, files_in, sort_out
 
 
-def sorted_out(*names: str, files_max: int = 100) -> tuple[list[str], list[str]]:
-    files = sort_out([(name, Path(name)) for name in names], source="notes", files_max=files_max)
+def sorted_out(
+    *names: str, files_max: int = 100, purpose: Purpose = Purpose.LEARNING
+) -> tuple[list[str], list[str]]:
+    named = [(name, Path(name)) for name in names]
+    files = sort_out(named, source="notes", files_max=files_max, purpose=purpose)
     return [str(file.path) for file in files.train], [str(file.path) for file in files.test]
 
 
@@ -51,6 +54,28 @@ def test_folder_without_one_train_split_is_refused(names: list[str], message: st
     with pytest.raises(ExamplesError) as refused:
         sorted_out(*names)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "train", "test"),
+    [
+        (["train.jsonl", "test.jsonl"], ["train.jsonl"], ["test.jsonl"]),
+        (["train.csv", "dev.csv", "more.csv"], ["train.csv"], ["dev.csv"]),
+        (["held.jsonl"], [], ["held.jsonl"]),
+        (["test.jsonl"], [], ["test.jsonl"]),
+        (["train.jsonl"], [], ["train.jsonl"]),
+        (["test.csv", "more.csv"], [], ["more.csv", "test.csv"]),
+    ],
+)
+def test_source_for_measuring_is_whole_unless_it_has_both_splits(
+    names: list[str], train: list[str], test: list[str]
+) -> None:
+    assert sorted_out(*names, purpose=Purpose.MEASURING) == (train, test)
+
+
+def test_source_for_measuring_has_one_format() -> None:
+    with pytest.raises(ExamplesError, match=r"one split in two formats, \.csv and \.jsonl"):
+        sorted_out("test.csv", "more.jsonl", purpose=Purpose.MEASURING)
 
 
 def test_number_of_files_is_bounded() -> None:

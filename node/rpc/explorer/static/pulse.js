@@ -17,7 +17,7 @@ export function commits({ before = null, limit = 25, signal }) {
 }
 
 const CLOCKLESS = { clockOffset: null, clockTook: Infinity, reading: null };
-const UNSEEN = { status: null, isCurrent: false, commits: [], finality: [] };
+const UNSEEN = { status: null, isCurrent: false, commits: [], finality: [], grewAt: null };
 
 /**
  * Watch how the chain beats, until the signal is aborted; `onBeat(pulse)` is called after every
@@ -81,6 +81,7 @@ function merge(pulse, found) {
   const byHeight = new Map(pulse.commits.map((one) => [one.height, one]));
   for (const one of found) byHeight.set(one.height, { ...byHeight.get(one.height), ...one });
   const ordered = [...byHeight.values()].sort((one, other) => one.height - other.height);
+  if (ordered.at(-1)?.height !== pulse.commits.at(-1)?.height) pulse.grewAt = Date.now();
   pulse.commits = ordered.slice(-KEPT);
 }
 
@@ -167,7 +168,8 @@ export function wellness(pulse, connection) {
   const { headAgeMs, certified } = readings(pulse);
   if (connection === "away") return ["warn", "This node is away; what you see is its last word."];
   if (!pulse.status || headAgeMs === null) return ["busy", "Asking the node how the chain is."];
-  if (!pulse.status.is_ready) {
+  const grows = Date.now() - pulse.grewAt <= STUCK_MS;
+  if (!pulse.status.is_ready && grows) {
     return ["busy", "This node is catching up with the others; what it shows is a little old."];
   }
   if (headAgeMs > STUCK_MS) {
