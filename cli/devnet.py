@@ -242,12 +242,12 @@ def restart(
 @app.command()
 def join(*, folder: Folder = Path(DEFAULT_FOLDER), as_json: AsJson = False) -> None:
     """Add a full node that was no founder; return when it has caught up."""
+    from devnet.local.network import CAUGHT_UP_S
 
     async def add(network: "LocalNetwork") -> str:
         final = await network.final_height()
         name = await network.join_late()
-        await network.wait_ready(name)
-        # A node that knows of no certificate yet takes itself for ready.
+        await network.wait_ready(name, limit_s=CAUGHT_UP_S)
         await network.wait_final(name, final)
         return name
 

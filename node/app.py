@@ -65,7 +65,7 @@ from node.running.certificate_gaps import CertificateGaps
 from node.running.clock import SystemClock
 from node.running.own_keys import OwnKeys
 from node.running.peering import Peering, open_peering
-from node.running.readiness import is_near_present
+from node.running.readiness import Readiness
 from node.running.residence import ResidenceKeeper
 from node.running.turns import Turns
 from node.signatures.checks import SignatureChecks
@@ -383,7 +383,7 @@ class _Opening:
             logs=self._foundation.logs,
             rounds=rounds,
             consensus=partial(_running_core, node.turns),
-            is_ready=partial(is_near_present, node.chain, news, clock=self._clock),
+            is_ready=Readiness(node.chain, news, clock=self._clock).is_near_present,
             request_shutdown=self._stop.set,
         )
         settings = RpcSettings(

@@ -29,6 +29,7 @@ from primitives.keys import PrivateKey
 BATCH: Final = 64
 TICK_S: Final = 0.02
 DRAIN_S: Final = 15.0
+DRAIN_LOOK_S: Final = 0.25
 TRANSFER_GAS: Final = Gas(60_000)
 WAITING_MAX: Final = 200_000
 AHEAD_S: Final = 20
@@ -142,19 +143,18 @@ async def make_load(
     make = transfer_between(network)
     stocks = await stock_up(network, count=per_s * min(seconds, AHEAD_S), make=make, names=names)
     meter = Meter(stocks[0].client)
-    before = await _nonces(network, meter.client)
     try:
         async with asyncio.TaskGroup() as group:
             is_listening = asyncio.Event()
             metering = group.create_task(meter.run(is_listening), name="meter")
             await is_listening.wait()
+            before = await _nonces(network, meter.client)
             await _send(stocks, network, per_s=per_s, seconds=seconds, make=make)
-            await drained(meter, sum(stock.sent for stock in stocks))
+            # Commits carry what others send as well: a task that trains meanwhile, say.
+            executed = await _executed(network, stocks, before=before)
             metering.cancel()
     except BaseExceptionGroup as errors:
         raise first_error(errors) from errors
-    # Commits carry what others send as well: a task that trains meanwhile, say.
-    executed = await _nonces(network, meter.client) - before
     return LoadOutcome(
         sent=sum(stock.sent for stock in stocks),
         refused=sum(sum(stock.refused.values()) for stock in stocks),
@@ -162,6 +162,18 @@ async def make_load(
         executed_per_s=meter.per_s(executed),
         memory=largest(node_pids(network)),
     )
+
+
+async def _executed(network: LocalNetwork, stocks: Sequence[Stock], *, before: int) -> int:
+    """Return how many of what was sent are executed, after waiting for all for a while."""
+    sent = sum(stock.sent for stock in stocks)
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + DRAIN_S
+    while (executed := await _nonces(network, stocks[0].client) - before) < sent:
+        if loop.time() >= until_s:
+            break
+        await asyncio.sleep(DRAIN_LOOK_S)
+    return executed
 
 
 async def _nonces(network: LocalNetwork, client: NodeClient) -> int:

@@ -187,7 +187,7 @@ class LocalNetwork:
         """End a node at once."""
         await self.supervisor.kill(self.record.node(name).name)
 
-    async def restart(self, name: str, *, limit_s: float = READY_S) -> None:
+    async def restart(self, name: str, *, limit_s: float = CAUGHT_UP_S) -> None:
         """Start a node again, after stopping it if it runs; return once it is ready."""
         name = self.record.node(name).name
         await self.supervisor.stop(name)

@@ -42,7 +42,8 @@ def make_next_model(job: AggregateJob, desk: Desk, *, threads: int) -> Aggregate
     """Write W_{t+1}, what was added, and the state of the outer optimiser.
 
     Raises:
-        BlobFileError: a file is missing or damaged on this machine, or cannot be written.
+        BlobFileError: a file is missing or damaged on this machine.
+        BlobWriteError: one cannot be written.
         WrongJobError: an update or the model is not of this task, a layout is not canonical or not
             of this sharing, or the terms do not fit.
         JobFailedError: cancelled.

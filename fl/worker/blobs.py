@@ -23,7 +23,7 @@ from fl.rules.update.header import Expectation
 from fl.rules.update.layout import COORDINATES_MAX
 from fl.rules.update.root import blob_root
 from fl.rules.update.rows import Int32s
-from fl.worker.errors import BlobFileError, WrongJobError
+from fl.worker.errors import BlobFileError, BlobWriteError, WrongJobError
 from primitives.cid import Cid
 
 PART_SUFFIX: Final = ".part"
@@ -97,7 +97,7 @@ def vectors_aside(count: int, size: int, *, folder: Path) -> Iterator[NDArray[np
     memory and nothing is left behind whatever happens.
 
     Raises:
-        BlobFileError: the disk is full, or the folder cannot be written to.
+        BlobWriteError: the disk is full, or the folder cannot be written to.
     """
     size_bytes = 4 * count * size
     if size_bytes <= ASIDE_BYTES_MIN:
@@ -112,7 +112,7 @@ def vectors_aside(count: int, size: int, *, folder: Path) -> Iterator[NDArray[np
             vectors = np.memmap(file, dtype=np.int32, mode="r+", shape=(count, size))
         except OSError as error:
             text = f"{folder}: no room for {size_bytes} bytes of updates: {error.strerror}"
-            raise BlobFileError(text) from error
+            raise BlobWriteError(text) from error
         yield vectors
 
 
@@ -122,7 +122,7 @@ def write_blob(content: bytes, *, folder: Path) -> StoredBlob:
     It is there as a whole, on the disk, when this returns, or not at all.
 
     Raises:
-        BlobFileError: the disk is full, or the folder cannot be written to.
+        BlobWriteError: the disk is full, or the folder cannot be written to.
     """
     cid = blob_root(content)
     place = folder / str(cid)
@@ -141,9 +141,9 @@ def write_blob(content: bytes, *, folder: Path) -> StoredBlob:
                 raise
         _sync_folder(folder)
     except OSError as error:
-        raise BlobFileError(f"{place}: cannot be written: {error.strerror}") from error
+        raise BlobWriteError(f"{place}: cannot be written: {error.strerror}") from error
     except ValueError as error:
-        raise BlobFileError(f"{str(folder)!r} is no path: {error}") from error
+        raise BlobWriteError(f"{str(folder)!r} is no path: {error}") from error
     return StoredBlob(str(place), cid.encode())
 
 

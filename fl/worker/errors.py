@@ -6,9 +6,15 @@ from primitives.errors import TrainingError
 
 
 class BlobFileError(TrainingError):
-    """Report a file that is missing, damaged, or cannot be written."""
+    """Report a file that is missing or damaged."""
 
     code: ClassVar[str] = "blob_file"
+
+
+class BlobWriteError(TrainingError):
+    """Report a file that cannot be written."""
+
+    code: ClassVar[str] = "blob_write"
 
 
 class WrongJobError(TrainingError):

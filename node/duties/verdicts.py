@@ -46,6 +46,7 @@ _FOR_THE_TASK: Final = frozenset(
 """Codes of errors inside a worker that the next round would meet again."""
 
 _DAMAGED: Final = "blob_file"
+_NOT_WRITTEN: Final = "blob_write"
 
 _FOR_THE_ROUND: Final = tuple(
     rule.value
@@ -97,7 +98,7 @@ def is_damage(error: JobFailedError) -> bool:
 def _judge_job(error: JobFailedError) -> Verdict:
     if error.reason is not FailureCode.BAD_INPUT:
         return _BY_REASON.get(error.reason, Verdict.AGAIN)
-    if is_damage(error):
+    if is_damage(error) or error.cause == _NOT_WRITTEN:
         return Verdict.AGAIN
     return Verdict.TASK if error.cause in _FOR_THE_TASK else Verdict.ROUND
 

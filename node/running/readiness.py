@@ -3,6 +3,7 @@
 from typing import Final
 
 from node.chain.chain import Chain
+from node.ledger.checkpoint import Certificate
 from node.sync.news import CertificateNews
 from primitives.clock import Clock
 
@@ -12,12 +13,28 @@ node without a seat is behind. The rest is for leaders that time out, the change
 clocks that differ by some seconds."""
 
 
-def is_near_present(chain: Chain, news: CertificateNews, *, clock: Clock) -> bool:
-    """Tell whether the head is young, by our clock and by what others certified.
+class Readiness:
+    """Tells whether the head is young.
 
-    A chain that was just founded has a young head too, and one that stands has an old one.
+    What others certified just now says what the present is, for our clock may be wrong. Only where
+    nothing was heard lately the clock does: a chain that was just founded has a young head too, and
+    one that stands has an old one.
     """
-    newest = news.newest
-    # Our clock may be the slow one; then it cannot tell that we are behind.
-    heard_ms = 0 if newest is None else newest.checkpoint.timestamp_ms
-    return max(clock.wall_ms(), heard_ms) - chain.head.time_ms < HEAD_AGE_MS_MAX
+
+    def __init__(self, chain: Chain, news: CertificateNews, *, clock: Clock) -> None:
+        self._chain = chain
+        self._clock = clock
+        self._newest_ms = 0
+        self._heard_ms = -HEAD_AGE_MS_MAX
+        news.watch(self._hear)
+
+    def is_near_present(self) -> bool:
+        """Tell whether the head is less than `HEAD_AGE_MS_MAX` old."""
+        present_ms = self._newest_ms
+        if self._clock.monotonic_ms() - self._heard_ms >= HEAD_AGE_MS_MAX:
+            present_ms = max(present_ms, self._clock.wall_ms())
+        return present_ms - self._chain.head.time_ms < HEAD_AGE_MS_MAX
+
+    def _hear(self, certificate: Certificate) -> None:
+        self._newest_ms = certificate.checkpoint.timestamp_ms
+        self._heard_ms = self._clock.monotonic_ms()

@@ -196,6 +196,7 @@ def refused(rule: Rule) -> TransactionFailedError:
         (failed(FailureCode.BAD_INPUT, "wrong_model"), Verdict.TASK),
         (failed(FailureCode.BAD_INPUT, "examples"), Verdict.TASK),
         (failed(FailureCode.BAD_INPUT, "blob_file"), Verdict.AGAIN),
+        (failed(FailureCode.BAD_INPUT, "blob_write"), Verdict.AGAIN),
         (failed(FailureCode.BAD_INPUT, "wrong_job"), Verdict.ROUND),
         (failed(FailureCode.NO_TORCH), Verdict.TASK),
         (failed(FailureCode.OUT_OF_MEMORY), Verdict.ROUND),

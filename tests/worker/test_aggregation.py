@@ -25,7 +25,7 @@ from fl.rules.update.rows import Int32s
 from fl.worker import blobs
 from fl.worker.aggregation import make_next_model
 from fl.worker.blobs import read_vector, write_blob
-from fl.worker.errors import BlobFileError, WrongJobError
+from fl.worker.errors import BlobFileError, BlobWriteError, WrongJobError
 from primitives.errors import MalformedBytesError
 from tests.worker.places import quiet_desk
 from tests.worker.vectors import (
@@ -81,7 +81,7 @@ def test_vectors_aside_take_no_memory_of_their_own_and_say_when_the_disk_is_full
         room[2] = 7
         assert room.sum() == 35
     with (
-        pytest.raises(BlobFileError, match="no room for"),
+        pytest.raises(BlobWriteError, match="no room for"),
         blobs.vectors_aside(1 << 30, 1 << 30, folder=tmp_path),
     ):
         raise AssertionError("never here")

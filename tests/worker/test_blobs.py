@@ -13,7 +13,7 @@ import pytest
 from fl.jobs.bounds import StoredBlob
 from fl.rules.update.errors import MalformedBlobError
 from fl.worker.blobs import read_content, read_vector, write_blob
-from fl.worker.errors import BlobFileError
+from fl.worker.errors import BlobFileError, BlobWriteError
 from primitives.cid import Cid
 from tests.worker.vectors import expected, store, vectors
 
@@ -70,7 +70,7 @@ def files_of_at_most(size_bytes: int) -> Iterator[None]:
 def test_write_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
     with (
         files_of_at_most(1_000),
-        pytest.raises(BlobFileError, match="cannot be written: File too large"),
+        pytest.raises(BlobWriteError, match="cannot be written: File too large"),
     ):
         write_blob(os.urandom(1 << 16), folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -78,7 +78,7 @@ def test_write_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
 
 def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(BlobFileError, match=r"file/blobs/.*Not a directory"):
+    with pytest.raises(BlobWriteError, match=r"file/blobs/.*Not a directory"):
         write_blob(b"x", folder=tmp_path / "file" / "blobs")
 
 
@@ -93,7 +93,7 @@ def test_path_that_is_none_is_one_clear_error() -> None:
     blob = StoredBlob("/a\0b", Cid.of_raw(b"").encode())
     with pytest.raises(BlobFileError, match=r"'/a\\x00b' is no path: embedded null"):
         read_content(blob, size_bytes_max=10)
-    with pytest.raises(BlobFileError, match=r"'/a\\x00b' is no path: embedded null"):
+    with pytest.raises(BlobWriteError, match=r"'/a\\x00b' is no path: embedded null"):
         write_blob(b"x", folder=Path("/a\0b"))
 
 
