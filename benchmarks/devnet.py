@@ -14,13 +14,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from benchmarks.comparison import Row, compare, run
 from benchmarks.opened_network import opened_network
 from devnet.local.founding import sponsor_key
 from devnet.local.load import Make, Meter, Stock, drained, stock_up, transfer_between
+from devnet.local.memory import largest, node_pids
 from devnet.local.network import LocalNetwork
 from devnet.local.purse import Purse
 from devnet.local.report import percentile
@@ -93,7 +93,8 @@ async def _measured(effort: Effort) -> list[Row]:
         calls = await _saturated(
             network, effort.calls, make=await _calls(network), gas_limit=CALL_GAS
         )
-        memory_mb = _memory_mb(network)
+        found = largest(node_pids(network))
+        memory_mb = 0.0 if found is None else found.now_mb
     return rows_of(
         transfers, calls, bound_per_s=bound_per_s, finality_ms=finality_ms, memory_mb=memory_mb
     )
@@ -245,18 +246,6 @@ def _seconds_of_a_check(count: int) -> float:
     for _ in range(count):
         key.public.verify(Domain.TRANSACTION, message, signature)
     return (time.process_time() - begun_s) / count
-
-
-def _memory_mb(network: LocalNetwork) -> float:
-    """Return the resident memory of the largest node."""
-    sizes = [0.0]
-    for name in network.alive():
-        running = network.supervisor.running(name)
-        status = Path(f"/proc/{0 if running is None else running.pid}/status")
-        if status.exists():
-            lines = status.read_text().splitlines()
-            sizes += [int(line.split()[1]) / 1_024 for line in lines if line.startswith("VmRSS:")]
-    return max(sizes)
 
 
 if __name__ == "__main__":

@@ -87,8 +87,7 @@ async def _run(rounds: int) -> Story:
 
 
 def _overheads(rounds: Sequence[RoundStory]) -> list[float]:
-    computed_ms = [(one.training_ms or 0) + (one.scoring_ms or 0) for one in rounds]
-    return [(one.took_ms - ms) / _MS_PER_S for one, ms in zip(rounds, computed_ms, strict=True)]
+    return [one.beyond_ms / _MS_PER_S for one in rounds]
 
 
 def _start(story: Story) -> list[Row]:

@@ -23,7 +23,7 @@ from benchmarks.comparison import Row, compare, run
 from devnet.local.drive import Drive
 from devnet.local.network import LocalNetwork
 from devnet.local.plan import Wish, make_plan
-from devnet.local.story import RoundStory, Story
+from devnet.local.story import Story
 from devnet.local.study import Study
 from node.running.clock import SystemClock
 
@@ -82,7 +82,7 @@ def sample_of(story: Story, *, sent_bytes: int) -> Sample | None:
     return Sample(
         nodes=len(story.nodes),
         round_s=statistics.median(one.took_ms for one in rounds) / _MS_PER_S,
-        beyond_s=statistics.median(map(_beyond_ms, rounds)) / _MS_PER_S,
+        beyond_s=statistics.median(one.beyond_ms for one in rounds) / _MS_PER_S,
         gas=statistics.median(one.gas for one in rounds),
         sent_mb=sent_bytes / len(story.rounds) / _MB,
     )
@@ -110,10 +110,6 @@ _FIGURES: Final[Sequence[tuple[str, str, Callable[[Sample], float]]]] = (
     ("gas of a round", "million", lambda one: one.gas / 1e6),
     ("messages of all a round", "MB", lambda one: one.sent_mb),
 )
-
-
-def _beyond_ms(one: RoundStory) -> int:
-    return one.took_ms - (one.training_ms or 0) - (one.scoring_ms or 0)
 
 
 async def _run(nodes: int, rounds: int) -> tuple[Story, int]:

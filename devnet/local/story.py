@@ -95,6 +95,11 @@ class RoundStory(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     validator_trust: dict[str, float] = {}
 
+    @property
+    def beyond_ms(self) -> int:
+        """Return what is left of its time without the slowest training and the slowest scoring."""
+        return self.took_ms - (self.training_ms or 0) - (self.scoring_ms or 0)
+
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """The most resident memory that one process of a kind was seen to have held.
