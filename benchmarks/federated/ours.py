@@ -2,11 +2,11 @@
 
 Each update is rounded once, encoded, decoded, measured and clipped; validators score it on texts of
 their own; `fl.rules` turns scores into weights, aggregates and steps the model; the guard takes the
-result, or the ladder drops the worst updates and tries again. Only the network is missing.
+result, or the ladder tries a shorter step without the worst updates. Only the network is missing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -18,7 +18,7 @@ from benchmarks.federated.votes import Jury
 from fl.rules.aggregation.mean import weighted_mean
 from fl.rules.aggregation.outer import OuterOptimizer, OuterState, apply
 from fl.rules.aggregation.rule import aggregate
-from fl.rules.limits import DROPS, ONE
+from fl.rules.limits import DROPS, HALVINGS, ONE
 from fl.rules.reputation import INITIAL, after_quality, weight_effect
 from fl.rules.scorecard import VALID
 from fl.rules.select import (
@@ -46,8 +46,8 @@ Int32s = NDArray[np.int32]
 EPSILON: Final = 0
 """The least threshold; what a round gains sets it higher."""
 
-GUARD_BOUND: Final = 500
-"""A model whose loss is more than 0.05 nats above the one before is not taken."""
+GUARD_BOUND: Final = 0
+"""A model whose loss is above that of the one before is not taken, as tasks have it by default."""
 
 CLIP_MIN: Final = 1 << 12
 """A sixteenth, as `fl.rules.update.norms` measures."""
@@ -203,13 +203,14 @@ class _Round:
     ) -> bool:
         """Take the first model that the guard lets pass; tell whether one did."""
         ranked = worst_first([(index, one.score) for index, one in candidates.items()])
-        for rung, dropped in enumerate(DROPS):
+        for rung, (dropped, halvings) in enumerate(zip(DROPS, HALVINGS, strict=True)):
             left = sorted(set(candidates) - set(ranked[:dropped]))
             if not left:
                 break
             weights = weigh([candidates[index] for index in left])
             chosen = [updates[index] for index in left]
-            if self._try(optimizer, chosen, weights, left):
+            shorter = replace(optimizer, rate=optimizer.rate >> halvings)
+            if self._try(shorter, chosen, weights, left):
                 norms = [one.norm for one in chosen]
                 self._task.clip = next_clip(self._task.clip, norms, clip_min=CLIP_MIN)
                 self._run.tally.note("rung", rung)

@@ -11,15 +11,17 @@ from benchmarks.poisoning.chain import Court, Submission, Terms
 from benchmarks.poisoning.federation import Federation
 from benchmarks.poisoning.model import Crowd, Examples, Floats, Int32s, Shape, losses, train
 from devnet.attacks.poisoning.validators import LIES, Ballot, Cartel, Kind
+from fl.rules.aggregation.outer import OuterOptimizer
 from fl.rules.aggregation.rule import Rule, aggregate
 from fl.rules.effects import Outcome
+from fl.rules.limits import HALVINGS, ONE
 from fl.rules.phase import Phase
 from fl.rules.scorecard import Facts, Record
 from fl.rules.update.norms import clip, norm
 from fl.rules.update.root import content_digest
 from fl.rules.update.similarity import Candidate, find_facts
 from fl.training.fixed_point import FRACTION_BITS
-from fl.training.scoring.left_out import by_rule
+from fl.training.scoring.left_out import Worth, by_rule, worths
 from primitives.hashing import sha256
 
 UNITS_PER_NAT: Final = 10_000
@@ -49,7 +51,7 @@ class Quality:
     byzantine_percent: int = 25
     epsilon: int = 0
     clip_slack: float = 1.0
-    loss_bound: int = 100
+    loss_bound: int = 0
     class_bound: int = 15_000
     probes: bool = False
     liars: int = 2
@@ -180,28 +182,29 @@ class _Session:
             rule=quality.rule,
             byzantine_percent=quality.byzantine_percent,
         )
-        everybody = range(count)
-        kept = [[one for one in everybody if one != gone] for gone in everybody]
-        tried = np.concatenate(
-            [
-                self.federation.setting.step * _real(clipped),
-                _real([step(those) for those in (*kept, everybody)]),
-            ]
-        )
-        return [_ballot(gains, count=count) for gains in self._gains(tried)]
+        halves = self.federation.setting.step * _real(clipped)
 
-    def _gains(self, tried: Floats) -> list[NDArray[np.float64]]:
-        """Return by how much each step lowers the loss, for each validator.
+        def ballot(judge: int) -> Ballot:
+            def gains(sets: Sequence[Sequence[int]]) -> Floats:
+                return self._gains(_real([step(those) for those in sets]), judge)
+
+            found = worths(count, gains, seed=self.number)
+            return _ballot(self._gains(halves, judge), found)
+
+        return [ballot(judge) for judge in range(len(self.federation.division.bench.parts))]
+
+    def _gains(self, tried: Floats, judge: int) -> Floats:
+        """Return by how much each step lowers the loss of one validator's examples.
 
         With probes it is the gain on those if that is less: a back door shows there.
         """
         bench = self.federation.division.bench
+        part, weights = bench.parts[judge], bench.weights[bench.parts[judge]]
         sets = [bench.plain, bench.probed] if self.panel.quality.probes else [bench.plain]
-        rises = [self._rises(tried, examples) for examples in sets]
-        return [
-            -np.max([one[:, part] @ bench.weights[part] for one in rises], axis=0)
-            for part in bench.parts
-        ]
+        own = [examples.part(range(part.start, part.stop)) for examples in sets]
+        rises = [self._rises(tried, examples) @ weights for examples in own]
+        gains: Floats = -np.max(rises, axis=0)
+        return gains
 
     def _rises(self, steps: Floats, examples: Examples) -> Floats:
         """Return by how much each step raises the loss of each example."""
@@ -225,13 +228,15 @@ class _Session:
     def _aggregate(self, clipped: Sequence[Int32s]) -> Int32s:
         weights, percent = self.panel.court.weights(), self.panel.quality.byzantine_percent
         kept = [index for index, weight in enumerate(weights) if weight]
-        return aggregate(
+        delta = aggregate(
             [clipped[index] for index in kept],
             [weights[index] for index in kept],
             rule=self.panel.quality.rule,
             byzantine=max(0, min(len(kept) - 1, len(kept) * percent // 100)),
             radius=self.panel.court.task.clip,
         )
+        shorter = OuterOptimizer(rate=ONE >> HALVINGS[self.panel.court.running.rung])
+        return shorter.step(shorter.start(len(delta)), delta).applied
 
     def _reports(self, delta: Int32s) -> dict[int, tuple[int, ...]]:
         step = _real([delta])
@@ -250,10 +255,14 @@ class _Session:
         return reports
 
 
-def _ballot(gains: NDArray[np.float64], *, count: int) -> Ballot:
-    """Return the votes of `fl.training.scoring.scores`: an update is worth the greater of both."""
-    left_out = gains[-1] - gains[count:-1]
-    return Ballot(_units(np.maximum(gains[:count], left_out * count / 2)), _units(left_out))
+def _ballot(alone: Floats, found: Sequence[Worth]) -> Ballot:
+    """Return the votes of `fl.training.scoring.scores`."""
+    besides = _units(np.array([worth.beside(len(found)) for worth in found]))
+    votes = zip(found, _units(alone), besides, strict=True)
+    return Ballot(
+        tuple(worth.quality(*both) for worth, *both in votes),
+        _units(np.array([worth.left_out for worth in found])),
+    )
 
 
 def _real(vectors: Sequence[Int32s]) -> Floats:

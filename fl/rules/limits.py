@@ -30,8 +30,14 @@ LEVEL_PART: Final = 4
 PEAK_PART: Final = 64
 """...and than this part of the highest level that the task has reached."""
 
-DROPS: Final = (0, 1, 2, 4)
+DROPS: Final = (0, 0, 0, 1, 3)
 """How many of the worst updates each rung of the ladder leaves out, in total."""
+HALVINGS: Final = (0, 1, 2, 2, 2)
+"""How often each rung halves the step of the model.
+
+Updates are scored at half a step. Where the loss is convex, half a step along a mean of updates
+that gain alone gains too; nothing promises that for a whole step.
+"""
 
 WINDOW_MS_MIN: Final = 1_000
 WINDOW_MS_MAX: Final = 7 * 24 * 3_600_000

@@ -30,10 +30,11 @@ anyone, closes what is due and takes steps.
     | any or none  | anyone: CreateTask, TopUp, Advance, Claim; sponsor: CloseTask                 |
     | no round     | anyone: OpenRound, while the escrow covers the reward                         |
 
-The ladder leaves out the worst 1, 2, 4 updates of those accepted, then gives up. So a round enters
-SELECT at most `len(DROPS)` times, each phase has a deadline or a fixed number of steps, and every
-round ends. "Two thirds" is the quorum of the seats, which are frozen when the round is opened;
-within a round a vote belongs to a key, across rounds to a key at one registration.
+The ladder halves the step of the model twice, then leaves out the worst accepted update, then the
+worst three, and gives up. So a round enters SELECT at most `len(DROPS)` times, each phase has a
+deadline or a fixed number of steps, and every round ends. "Two thirds" is the quorum of the seats,
+which are frozen when the round is opened; within a round a vote belongs to a key, across rounds to
+a key at one registration.
 
 THRESHOLD. An update is accepted if its score is above `epsilon`, above a quarter of the level of
 its round, and above a 64th of the peak of its task. The level is the upper quartile of the positive

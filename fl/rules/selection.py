@@ -1,7 +1,8 @@
 """SELECT by steps: judge one update at a time, then weigh those that are accepted.
 
 Step i judges update i; the step after the last judges none, classifies all and weighs the accepted.
-When no aggregate passes, the ladder comes back to that last step with fewer updates.
+When no aggregate passes, the ladder comes back to that last step, for a shorter step of the model
+along fewer updates.
 """
 
 from collections.abc import Sequence
@@ -45,12 +46,12 @@ def take_step(turn: Turn) -> None:
 
 
 def climb(turn: Turn) -> None:
-    """Drop the worst updates and try again, or settle a null round after the last rung."""
+    """Try a shorter step without the worst updates, or settle a null round after the last rung."""
     running = turn.running
     rung = running.rung + 1
-    drop = DROPS[rung] - DROPS[rung - 1] if rung < len(DROPS) else 0
     accepted = _accepted(running)
-    if drop == 0 or drop >= len(accepted):
+    drop = DROPS[rung] - DROPS[rung - 1] if rung < len(DROPS) else len(accepted)
+    if drop >= len(accepted):
         turn.enter(Phase.SETTLE)
         return
     for index in worst_first([(i, judged.consensus.score) for i, judged in accepted])[:drop]:

@@ -18,6 +18,7 @@ from fl.jobs.bounds import StoredBlob
 from fl.jobs.progress import Progress
 from fl.jobs.work import EARLIER_MAX, Weighted
 from fl.rules.aggregation.outer import OuterRule
+from fl.rules.limits import HALVINGS
 from fl.rules.update.similarity import GLOBAL_DELTAS_MAX
 from node.blobs.errors import BlobUnavailableError
 from node.duties.equipment import Equipment
@@ -47,12 +48,14 @@ class _Recipe:
         version: of what comes out.
         uses: what goes in, beside the version before.
         limit: the norm to which that is cut.
+        halvings: how often the step is halved.
     """
 
     version: int
     round: int
     uses: tuple[Use, ...]
     limit: int
+    halvings: int
 
 
 class History:
@@ -109,6 +112,7 @@ class History:
             round=running.number,
             uses=uses,
             limit=scene.state.clip,
+            halvings=HALVINGS[running.rung],
         )
         made = await self._made_by(scene, recipe, on_progress)
         note = replace(made, rung=running.rung)
@@ -226,7 +230,13 @@ class History:
             if not self._own.blobs.has(Digest(use.root)):
                 reason = scene.version_reason(version)
                 await self._fetch(scene, Digest(use.root), reason=reason)
-        recipe = _Recipe(version=version, round=record.round, uses=uses, limit=record.limit)
+        recipe = _Recipe(
+            version=version,
+            round=record.round,
+            uses=uses,
+            limit=record.limit,
+            halvings=record.halvings,
+        )
         made = await self._made_by(scene, recipe, on_progress)
         actual = Cid.decode(made.model).digest
         if actual != record.model:
@@ -242,6 +252,7 @@ class History:
             round=recipe.round,
             updates=[Weighted(await self._stored(use.root), use.weight) for use in recipe.uses],
             limit=recipe.limit,
+            halvings=recipe.halvings,
             model=await self._stored_cid(last.model),
             state=None if last.state is None else await self._stored_cid(last.state),
         )

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import structs
+
 from fl.jobs.bounds import StoredBlob
 from fl.jobs.work import AggregateJob, Weighted
 from node.federation.document import TaskDocument
@@ -20,6 +22,7 @@ class RoundInputs:
     Args:
         updates: with their weights, which sum to one in Q16; in any order.
         limit: the norm to which updates are cut.
+        halvings: how often the step of the outer optimiser is halved.
         model: the MODEL blob of W_t.
         state: of the outer optimiser; None before the first version.
     """
@@ -27,6 +30,7 @@ class RoundInputs:
     round: int
     updates: Sequence[Weighted]
     limit: int
+    halvings: int
     model: StoredBlob
     state: StoredBlob | None
 
@@ -42,7 +46,7 @@ def aggregate_job(document: TaskDocument, inputs: RoundInputs, *, folder: Path) 
         clip=inputs.limit,
         rule=document.rule,
         byzantine=document.byzantine_among(len(inputs.updates)),
-        outer=document.outer,
+        outer=structs.replace(document.outer, rate=document.outer.rate >> inputs.halvings),
         state=inputs.state,
         folder=str(folder),
         sharing=document.sharing,

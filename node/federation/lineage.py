@@ -159,7 +159,12 @@ class Lineage:
             for root, weight in zip(record.roots, record.weights, strict=True)
         ]
         inputs = RoundInputs(
-            round=record.round, updates=updates, limit=record.limit, model=weights, state=state
+            round=record.round,
+            updates=updates,
+            limit=record.limit,
+            halvings=record.halvings,
+            model=weights,
+            state=state,
         )
         return await self._compute.aggregate(aggregate_job(document, inputs, folder=self._folder))
 

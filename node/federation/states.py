@@ -186,6 +186,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         model: id of the MODEL blob.
         clip: of the round that follows.
         limit: the norm to which the updates of this round were cut.
+        halvings: how often the step of the outer optimiser was halved.
         contributors: whose updates went in, in the order of the round.
         roots: of their UPDATE blobs.
         weights: of their updates, Q16.
@@ -198,6 +199,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     model: bytes
     clip: int
     limit: int
+    halvings: int
     contributors: tuple[Address, ...]
     roots: tuple[bytes, ...]
     weights: tuple[int, ...]

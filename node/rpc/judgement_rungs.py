@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from fl.rules.limits import HALVINGS
 from node.rpc.judgement_schemas import Ballot, Report, Rung
 from node.rpc.round_record import COMMITTED, REFUSED, RUNNING, RoundRecord, SeenRung
 from node.rpc.round_schemas import RoundHistory
@@ -24,12 +25,14 @@ def show_rungs(
         dropped = tuple(
             index for index, weight in enumerate(before) if weight and not weights[index]
         )
-        seen = _seen(record, int(told.event.fields["rung"]))
+        number = int(told.event.fields["rung"])
+        seen = _seen(record, number)
         medians = medians_of(record, seen)
         agreed, agreeing = _agreed(record, seen)
         found.append(
             Rung(
-                rung=int(told.event.fields["rung"]),
+                rung=number,
+                halvings=HALVINGS[number],
                 weights=tuple(map(str, weights)),
                 height=told.height,
                 dropped=dropped,

@@ -111,6 +111,8 @@ class Rung(_Answer, frozen=True, kw_only=True):
     """One rung of the ladder: an aggregate, and what became of it."""
 
     rung: Whole
+    halvings: Whole
+    """How often the step of the model is halved."""
     weights: tuple[BigWhole, ...]
     """Of all updates, Q16."""
     height: Whole | None

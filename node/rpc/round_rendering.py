@@ -116,6 +116,8 @@ def show_model(record: ModelRecord, *, task: int, version: int) -> Model:
         parent=record.parent.hex(),
         model=record.model.hex(),
         clip=str(record.clip),
+        limit=str(record.limit),
+        halvings=record.halvings,
         contributors=tuple(map(address_text, record.contributors)),
         roots=tuple(root.hex() for root in record.roots),
         weights=tuple(map(str, record.weights)),

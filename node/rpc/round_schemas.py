@@ -120,6 +120,11 @@ class Model(_Answer, frozen=True, kw_only=True):
     parent: HexText
     model: HexText
     clip: BigWhole
+    """Of the round that follows."""
+    limit: BigWhole
+    """The norm to which the updates of this round were cut."""
+    halvings: Whole
+    """How often the step was halved before the guard let it pass."""
     contributors: tuple[AddressText, ...]
     roots: tuple[HexText, ...]
     """Of their UPDATE blobs; empty if they were not recorded."""

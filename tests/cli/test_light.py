@@ -40,7 +40,9 @@ def history() -> CertifiedChain:
     contract = chain.contract("rounds")
     contract.note(TASK, ALICE.raw, 1, 40_000)
     contributors, roots = [ALICE.raw], [bytes(32)]
-    contract.add_version(TASK, VERSION, 9, b"parent", b"model", 7, 8, contributors, roots, [5], [6])
+    contract.add_version(
+        TASK, VERSION, 9, b"parent", b"model", 7, 8, 0, contributors, roots, [5], [6]
+    )
     chain.send(Transfer(chain.account("bob"), Grain(5)))
     return chain
 

@@ -28,6 +28,7 @@ class IRegistry(Interface):
         model: Bytes,
         clip: Int,
         limit: Int,
+        halvings: Int,
         contributors: List[Address],
         roots: List[Bytes],
         weights: List[Int],
@@ -66,13 +67,15 @@ class Rounds(Contract):
         model: Bytes,
         clip: Int,
         limit: Int,
+        halvings: Int,
         contributors: List[Address],
         roots: List[Bytes],
         weights: List[Int],
         scores: List[Int],
     ):
         IRegistry(self.registry).add_version(
-            task, version, round, parent, model, clip, limit, contributors, roots, weights, scores
+            task, version, round, parent, model, clip, limit, halvings, contributors, roots,
+            weights, scores
         )
 
     @external

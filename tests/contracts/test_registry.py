@@ -29,6 +29,7 @@ def add(
         model_hash(version),
         1_000,
         900,
+        2,
         [chain.account(name) for name in names],
         [model_hash(100 + number) for number in range(len(names))],
         [ONE // len(names)] * len(names) if weights is None else list(weights),
@@ -46,6 +47,7 @@ def test_rounds_adds_a_version_with_its_whole_lineage(chain: LocalChain) -> None
         "model": model_hash(1),
         "clip": 1_000,
         "limit": 900,
+        "halvings": 2,
         "contributors": [chain.account("bob"), chain.account("carol")],
         "roots": [model_hash(100), model_hash(101)],
         "weights": [ONE // 2, ONE // 2],
@@ -60,7 +62,7 @@ def test_only_rounds_may_add_a_model(chain: LocalChain) -> None:
     for outsider in ("alice", "validator-0"):
         with refused("only rounds may add a model"):
             chain.contract("registry").add_version(
-                0, 1, 0, b"", b"", 1, 1, [], [], [], [], sender=outsider
+                0, 1, 0, b"", b"", 1, 1, 0, [], [], [], [], sender=outsider
             )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from fl.rules.effects import Reason
 from fl.rules.errors import Rule
-from fl.rules.limits import STEPS_MAX
+from fl.rules.limits import DROPS, HALVINGS, STEPS_MAX
 from fl.rules.phase import Phase
 from fl.rules.reputation import INITIAL
 from node.contracts import read_source
@@ -30,6 +30,7 @@ class Model(msgspec.Struct, frozen=True):
     round: int
     parent: bytes
     model: bytes
+    halvings: int
     contributors: list[bytes]
     weights: list[int]
     scores: list[int]
@@ -151,6 +152,23 @@ def test_a_guard_that_never_passes_leaves_the_old_model(stage: Stage) -> None:
     assert stage.phase is None
     assert stage.system.view_task(0).version == 0
     assert stage.standing("trainer0").unpaid == 0
+
+
+@pytest.mark.parametrize("rung", range(len(HALVINGS)))
+def test_a_model_that_passes_at_a_rung_is_recorded_with_the_step_of_that_rung(rung: int) -> None:
+    stage = Stage(trainers=6)
+    stage.until_scores()
+    stage.score([HONEST] * 6)
+    for _ in range(rung):
+        stage.vote()
+        stage.report(BAD_REPORT)
+        stage.wait(100)
+    stage.vote()
+    stage.report()
+    stage.wait(1_000)
+    model = Viewer(stage.system.chain, name="registry").view("model", 0, 1, kind=Model)
+    assert model.halvings == HALVINGS[rung]
+    assert len(model.contributors) == 6 - DROPS[rung]
 
 
 def test_a_round_ends_though_nobody_acts_any_more(stage: Stage) -> None:

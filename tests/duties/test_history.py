@@ -215,6 +215,7 @@ async def grow(node: Villager, registry: Registry, scene: Scene, number: int) ->
             model=model,
             clip=scene.state.clip,
             limit=scene.state.clip,
+            halvings=0,
             contributors=(node.who,),
             roots=(root,),
             weights=(ONE,),

@@ -248,7 +248,7 @@ async def test_aggregate_that_fails_the_guard_climbs_the_ladder_to_a_null_round(
         assert place.version() == 0
         assert place.reader.task(0).model == before
         marks = place.villagers[0].steward.times()[0].phases
-        assert {mark.rung for mark in marks if mark.phase == "guard"} == {0, 1, 2}
+        assert {mark.rung for mark in marks if mark.phase == "guard"} == {0, 1, 2, 3}
         with place.square.chain.view() as state:
             held = balance_of(state, place.villagers[1].who)
         assert held > 0

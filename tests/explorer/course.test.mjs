@@ -98,15 +98,21 @@ test("measures are named for people", () => {
 });
 
 test("each rung of the ladder is a sentence", () => {
-  const first = { rung: 0, weights: ["40000", "25536", "0"], dropped: [], result: "refused" };
+  const first = { rung: 0, halvings: 0, weights: ["40000", "25536", "0"], dropped: [], result: "refused" };
   assert.equal(
     rungSentence(first),
     "First try, with 2 accepted updates: the guard refused the combined model.",
   );
-  const second = { rung: 1, weights: ["65536", "0", "0"], dropped: [1], result: "committed" };
+  const second = { ...first, rung: 1, halvings: 1 };
   assert.equal(
     rungSentence(second),
-    "Try 2, without 1 weak update more (update 1), with 1 update: two thirds computed the same model, and the guard let it pass.",
+    "Try 2, at half of the step, with 2 updates: the guard refused the combined model.",
+  );
+  const weights = ["65536", "0", "0"];
+  const third = { rung: 2, halvings: 1, weights, dropped: [1], result: "committed" };
+  assert.equal(
+    rungSentence(third),
+    "Try 3, at half of the step, without 1 weak update more (update 1), with 1 update: two thirds computed the same model, and the guard let it pass.",
   );
 });
 

@@ -45,8 +45,8 @@ class IRegistry(Interface):
     @external
     def add_version(
         self, task: Int, version: Int, round: Int, parent: Bytes, model: Bytes, clip: Int,
-        limit: Int, contributors: List[Address], roots: List[Bytes], weights: List[Int],
-        scores: List[Int],
+        limit: Int, halvings: Int, contributors: List[Address], roots: List[Bytes],
+        weights: List[Int], scores: List[Int],
     ): ...
 
 
@@ -97,11 +97,12 @@ class Rounds(Contract):
 
     @external
     def add_version(
-        self, version: Int, round: Int, parent: Bytes, model: Bytes, limit: Int,
+        self, version: Int, round: Int, parent: Bytes, model: Bytes, limit: Int, halvings: Int,
         contributors: List[Address], roots: List[Bytes], weights: List[Int],
     ):
         IRegistry(self.registry).add_version(
-            0, version, round, parent, model, limit, limit, contributors, roots, weights, weights
+            0, version, round, parent, model, limit, limit, halvings, contributors, roots, weights,
+            weights,
         )
         self.task.model = model
 
@@ -169,6 +170,7 @@ class Version:
     parent: bytes
     model: bytes
     limit: int
+    halvings: int
     roots: Sequence[bytes]
     weights: Sequence[int]
 
@@ -194,7 +196,9 @@ class History:
         self.chain.contract("rounds").begin(document, start)
         return document
 
-    async def add(self, round_number: int, *, updates: int = 3, seed: int = 1) -> Version:
+    async def add(
+        self, round_number: int, *, updates: int = 3, halvings: int = 0, seed: int = 1
+    ) -> Version:
         """Make a version of random updates."""
         layout = self.document.layout_of(round_number)
         dice = np.random.default_rng(seed * 100 + round_number)
@@ -213,6 +217,7 @@ class History:
             round=round_number,
             updates=weighted,
             limit=LIMIT,
+            halvings=halvings,
             model=self.weights,
             state=self.state,
         )
@@ -226,6 +231,7 @@ class History:
             parent=parent,
             model=model,
             limit=LIMIT,
+            halvings=halvings,
             roots=roots,
             weights=weights,
         )
@@ -242,6 +248,7 @@ class History:
                 one.parent,
                 one.model,
                 one.limit,
+                one.halvings,
                 [self.chain.account(f"trainer {n}") for n in range(len(one.roots))],
                 list(one.roots),
                 list(one.weights),

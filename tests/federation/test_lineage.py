@@ -68,8 +68,8 @@ async def audited(folder: Path, *, deadline_ms: int = 5_000) -> AsyncIterator[Au
 @in_virtual_time
 async def test_every_version_is_made_again_bit_for_bit(tmp_path: Path) -> None:
     async with audited(tmp_path) as auditor:
-        for number in (0, 1, 3, 4):
-            await auditor.history.add(number)
+        for number, halvings in ((0, 0), (1, 2), (3, 0), (4, 1)):
+            await auditor.history.add(number, halvings=halvings)
         auditor.history.publish()
         made = await auditor.replayed()
         assert [one.version for one in made] == [1, 2, 3, 4]
@@ -91,6 +91,7 @@ async def test_every_version_is_made_again_bit_for_bit(tmp_path: Path) -> None:
     [
         {"model": b"m" * 32},
         {"limit": 1 << 10},
+        {"halvings": 1},
         {"weights": [ONE - 2, 1, 1]},
     ],
     ids=lambda lie: next(iter(lie)),
@@ -198,7 +199,7 @@ async def test_a_record_has_one_root_for_each_contributor_in_their_order(tmp_pat
     async with audited(tmp_path) as auditor:
         version = await auditor.history.add(0)
         rounds, who = auditor.history.chain.contract("rounds"), [bytes(32)] * 3
-        given = (1, 0, version.parent, version.model, 5, who)
+        given = (1, 0, version.parent, version.model, 5, 0, who)
         with refused("one root for each"):
             rounds.add_version(*given, list(version.roots[:2]), list(version.weights))
         with refused("one weight and score for each"):
@@ -210,7 +211,7 @@ async def test_a_record_has_one_root_for_each_contributor_in_their_order(tmp_pat
         assert record.limit == version.limit
         registry = auditor.history.chain.contract("registry")
         with refused("only rounds may add a model"):
-            registry.add_version(0, 2, 1, version.model, bytes(32), 1, 1, [], [], [], [])
+            registry.add_version(0, 2, 1, version.model, bytes(32), 1, 1, 0, [], [], [], [])
 
 
 NOWHERE = AdaptedModel(

@@ -214,6 +214,11 @@ class Play:
         self.until_scores()
         self.score(opinions)
 
+    def run_out(self) -> None:
+        """Let every deadline pass until the round is over."""
+        while self.phase is not None:
+            self.wait(max(1_000, self.round.deadline_ms - self.now_ms))
+
     def settle(self) -> None:
         self.wait(1_000)
         assert self.task.running is None

@@ -164,9 +164,10 @@ def test_junk_alone_leaves_the_reward_with_the_sponsor() -> None:
 def test_validators_are_paid_whether_the_guard_passes_or_not() -> None:
     play = Play(trainers=1)
     play.until_vote()
-    play.vote()
-    play.report(changes=BAD_REPORT)
-    play.settle()
+    while play.phase is Phase.AGGREGATE:
+        play.vote()
+        play.report(changes=BAD_REPORT)
+        play.wait(100)
     assert play.outcome() == "null"
     assert {play.paid(name) for name in play.validators} == {130_000_000}
     assert play.reasons("trainer0") == [Reason.NOT_COMMITTED]
@@ -256,9 +257,10 @@ def test_validator_that_misses_a_duty_is_paid_for_the_others() -> None:
 def test_validator_that_does_not_vote_at_the_last_rung_is_paid_less() -> None:
     play = Play(trainers=1)
     play.until_vote()
-    play.vote(play.validators[:2])
-    play.close()
-    play.settle()
+    while play.phase is Phase.AGGREGATE:
+        play.vote(play.validators[:2])
+        play.close()
+        play.wait(100)
     assert play.outcome() == "null"
     # Holding, scoring and voting are three duties: shares of 3, 3, 2 and 2 tenths.
     shares = [play.paid(name) - 10_000_000 for name in play.validators]

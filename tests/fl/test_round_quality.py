@@ -218,18 +218,21 @@ def test_model_changes_once_with_its_lineage_and_clip() -> None:
     assert play.task.clip == 3_000 * 4 // 3
 
 
-def test_ladder_drops_the_worst_one_two_and_four_and_then_gives_up() -> None:
+def test_ladder_shortens_the_step_then_drops_the_worst_one_and_three_and_gives_up() -> None:
     play = Play(trainers=6)
     play.until_vote({name: Opinion(alone=100 + i) for i, name in enumerate(play.trainers)})
     present: list[list[int]] = []
-    for _ in range(4):
+    for _ in range(5):
         present.append([i for i, one in enumerate(play.round.updates) if one.weight])
         # Reputation is measured against all that were accepted, dropped or not.
         assert play.round.median == 102
         play.vote()
         play.report(changes=BAD_REPORT)
         play.wait(1_000)
-    assert present == [[0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5], [2, 3, 4, 5], [4, 5]]
+    everybody = [0, 1, 2, 3, 4, 5]
+    assert present == [everybody, everybody, everybody, everybody[1:], everybody[3:]]
+    rungs = [one.rung for one in play.effects if isinstance(one, AggregateSelected)]
+    assert rungs == [0, 1, 2, 3, 4]
     assert play.outcome() == "null"
     assert play.task.version == 0
     assert play.reasons("trainer0") == [Reason.DROPPED]
@@ -239,9 +242,10 @@ def test_ladder_drops_the_worst_one_two_and_four_and_then_gives_up() -> None:
 def test_ladder_commits_what_passes_after_a_drop() -> None:
     play = Play(trainers=3)
     play.until_vote({"trainer0": Opinion(alone=120), "trainer2": Opinion(alone=50)})
-    play.vote()
-    play.report(changes=BAD_REPORT)
-    play.wait(100)
+    for _ in range(3):
+        play.vote()
+        play.report(changes=BAD_REPORT)
+        play.wait(100)
     assert [one.weight > 0 for one in play.round.updates] == [True, True, False]
     assert play.round.gain_total == sum(one.gain for one in play.round.updates[:2])
     _finish(play)
@@ -273,7 +277,7 @@ def test_votes_are_judged_by_the_quorum_of_their_own_rung() -> None:
     # No two thirds agree at this rung, so nobody's vote is known to be wrong.
     play.vote(play.validators[:2])
     play.vote(play.validators[2:], aggregate=b"z" * 32)
-    play.settle()
+    play.run_out()
     assert play.outcome() == "null"
     assert not [one for name in play.validators for one in play.slashes(name)]
 
@@ -293,8 +297,7 @@ def test_guard_needs_reports_of_two_thirds() -> None:
     play.until_vote()
     play.vote()
     play.report(play.validators[:2])
-    play.close()
-    play.settle()
+    play.run_out()
     assert play.outcome() == "null"
 
 
@@ -303,5 +306,7 @@ def test_every_guard_measure_has_to_pass() -> None:
     play.until_vote()
     play.vote()
     play.report(changes=(-50, 5, 6))
-    play.settle()
+    play.wait(100)
+    assert play.round.rung == 1
+    play.run_out()
     assert play.outcome() == "null"

@@ -61,9 +61,10 @@ async def _second_round(played: Played) -> None:
     await played.train(silent=["carol"])
     await played.hold(0b011)
     await played.score([HONEST, Opinion(alone=50), HONEST])
-    await played.vote()
-    await played.report(BAD_REPORT)
-    await played.until("aggregate")
+    for _ in range(3):
+        await played.vote()
+        await played.report(BAD_REPORT)
+        await played.until("aggregate")
     await played.vote()
     await played.report(BAD_REPORT, by=VALIDATORS[:3])
     await played.end()
@@ -162,13 +163,14 @@ async def test_liar_about_the_aggregate_is_named(stage: Stage, first: Judgement)
 
 async def test_ladder_shows_each_rung_with_what_it_dropped(second: Judgement) -> None:
     assert (second.outcome, second.version) == ("null", None)
-    assert [rung.rung for rung in second.rungs] == [0, 1]
-    assert [rung.dropped for rung in second.rungs] == [(), (1,)]
-    assert [len(rung.reports) for rung in second.rungs] == [4, 3]
+    assert [rung.rung for rung in second.rungs] == [0, 1, 2, 3]
+    assert [rung.halvings for rung in second.rungs] == [0, 1, 2, 2]
+    assert [rung.dropped for rung in second.rungs] == [(), (), (), (1,)]
+    assert [len(rung.reports) for rung in second.rungs] == [4, 4, 4, 3]
     for rung in second.rungs:
         assert (rung.medians, rung.passed, rung.result) == (("50", "0"), (False, True), "refused")
     bob = of(second, BOB)
-    assert (bob.verdict, bob.reason.rung) == ("dropped", 1)
+    assert (bob.verdict, bob.reason.rung) == ("dropped", 3)
     assert of(second, ALICE).verdict == "not_committed"
 
 

@@ -133,13 +133,18 @@ const RUNG_ENDS = {
   unknown: "what became of it is not known to this node",
 };
 
+const STEPS = { 1: "half", 2: "a quarter" };
+
 /** Returns one rung of the ladder in a sentence. */
-export function rungSentence({ rung, weights, dropped, result }) {
+export function rungSentence({ rung, halvings, weights, dropped, result }) {
   const used = weights.filter((weight) => Number(weight) > 0).length;
   const end = RUNG_ENDS[result] ?? result;
   if (rung === 0) return `First try, with ${counted(used, "accepted update")}: ${end}.`;
-  const list = dropped.length ? ` (${dropped.map((index) => `update ${index}`).join(", ")})` : "";
-  return `Try ${rung + 1}, without ${counted(dropped.length, "weak update")} more${list}, with ${counted(used, "update")}: ${end}.`;
+  const step = halvings === 0 ? "" : ` at ${STEPS[halvings] ?? `1/${2 ** halvings}`} of the step,`;
+  const gone = dropped.length
+    ? ` without ${counted(dropped.length, "weak update")} more (${dropped.map((index) => `update ${index}`).join(", ")}),`
+    : "";
+  return `Try ${rung + 1},${step}${gone} with ${counted(used, "update")}: ${end}.`;
 }
 
 const CAUSES = {
