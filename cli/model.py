@@ -65,6 +65,7 @@ def show(line: Online, *, task: Task, version: Made = None) -> None:
             "round": found.round,
             "model": found.model,
             "parent": found.parent,
+            "step": f"1/{2**found.halvings}" if found.halvings else "whole",
             "height": found.height,
             "time": moment(found.time_ms),
         }

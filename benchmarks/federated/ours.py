@@ -46,8 +46,8 @@ Int32s = NDArray[np.int32]
 EPSILON: Final = 0
 """The least threshold; what a round gains sets it higher."""
 
-GUARD_BOUND: Final = 0
-"""A model whose loss is above that of the one before is not taken, as tasks have it by default."""
+GUARD_BOUND: Final = 500
+"""A model whose loss is more than 0.05 nats above the one before is not taken."""
 
 CLIP_MIN: Final = 1 << 12
 """A sixteenth, as `fl.rules.update.norms` measures."""

@@ -4,6 +4,7 @@ The votes are those of `fl.training.scoring.scores`, without a penalty for long 
 """
 
 from collections.abc import Sequence
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from fl.rules.select import Consensus, agree
 from fl.rules.update.layout import TensorLayout
 from fl.training.examples.tokens import IGNORED, Encoded, encode_labelled, encode_plain
 from fl.training.scoring.evaluation import Evaluation
-from fl.training.scoring.left_out import Aggregate, by_rule, worths
+from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import halfway
 from fl.training.scoring.terms import bounded, evened, quantum
 from fl.training.stream import Examples
@@ -32,22 +33,25 @@ BAND_MIN: Final = 10
 
 
 class Jury:
-    """All validators, with equal stakes."""
+    """All validators, with equal stakes; a text is evaluated once for all states of a round."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._rule, self._byzantine = run.settings.rule, run.settings.byzantine_percent
-        self._shards = [_encoded(shard, run) for shard in run.field.shards]
+        shards = [_encoded(shard, run) for shard in run.field.shards]
+        self._texts = list(chain.from_iterable(shards))
         is_classified = run.settings.task is ModelKind.CLASSIFICATION
         self._weights = [
             evened(
                 np.array([one.labels[0] if is_classified else 0 for one in shard]),
                 tau=run.settings.adjustment,
             )
-            for shard in self._shards
+            for shard in shards
         ]
+        ends = np.cumsum([0, *map(len, shards)])
+        self._spans = [slice(start, end) for start, end in pairwise(ends.tolist())]
         # What the layers below the adapter gave is kept in there, so there is one for each layout.
-        self._evaluations: dict[tuple[int, TensorLayout], Evaluation] = {}
+        self._evaluations: dict[TensorLayout, Evaluation] = {}
 
     def scores(
         self, layout: TensorLayout, model: Int32s, updates: Sequence[Int32s], *, limit: int
@@ -62,56 +66,47 @@ class Jury:
         """
         halves = [halfway(model, update, limit=limit) for update in updates]
         step = by_rule(updates, limit=limit, rule=self._rule, byzantine_percent=self._byzantine)
-        votes = [
-            self._votes(judge, layout, [model, *halves], step) for judge in range(len(self._shards))
-        ]
-        powers = [1] * len(votes)
-        return [agree(given, powers, band_min=BAND_MIN) for given in zip(*votes, strict=True)]
-
-    def _votes(
-        self, judge: int, layout: TensorLayout, states: Sequence[Int32s], step: Aggregate
-    ) -> list[int]:
-        """Return what one validator says about each update; the first state is the present one."""
-        weights = self._weights[judge]
-
-        def losses(tried: Sequence[Int32s]) -> NDArray[np.float64]:
-            each = bounded(self._evaluation(judge, layout).losses(tried, count=len(tried)))
-            found: NDArray[np.float64] = each @ weights
-            return found
-
-        before, *alone = losses(states)
-
-        def gains(sets: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-            found: NDArray[np.float64] = before - losses(
-                [apply(states[0], step(one)) for one in sets]
-            )
-            return found
-
-        count = len(alone)
+        everybody = range(len(updates))
+        rest = [[one for one in everybody if one != left] for left in everybody]
+        wholes = [apply(model, step(kept)) for kept in (everybody, *rest)]
+        alone = self._changes(layout, [model, *halves])
+        left_out = self._changes(layout, wholes)
+        powers = [1] * len(self._spans)
         return [
-            worth.quality(quantum(before - after), quantum(worth.beside(count)))
-            for after, worth in zip(alone, worths(count, gains, seed=0), strict=True)
+            # A rise of the loss is the opposite of a gain.
+            agree(
+                [max(-one, rise * len(updates) // 2) for one, rise in zip(*both, strict=True)],
+                powers,
+                band_min=BAND_MIN,
+            )
+            for both in zip(alone, left_out, strict=True)
         ]
 
     def rise(self, layout: TensorLayout, model: Int32s, following: Int32s) -> int:
         """Return the median of the validators' changes of the loss from one model to the next."""
-        votes = []
-        for judge, weights in enumerate(self._weights):
-            before, after = bounded(
-                self._evaluation(judge, layout).losses([model, following], count=2)
-            )
-            votes.append(quantum(float((after - before) @ weights)))
+        (votes,) = self._changes(layout, [model, following])
         return weighted_median(votes, [1] * len(votes))
 
-    def _evaluation(self, judge: int, layout: TensorLayout) -> Evaluation:
-        if (judge, layout) not in self._evaluations:
-            self._evaluations[judge, layout] = Evaluation(
+    def _changes(self, layout: TensorLayout, states: Sequence[Int32s]) -> list[list[int]]:
+        """Return for each state after the first what each validator says, in quanta."""
+        losses = bounded(self._evaluation(layout).losses(states, count=len(states)))
+        return [
+            [
+                quantum(float(rises[span] @ own))
+                for span, own in zip(self._spans, self._weights, strict=True)
+            ]
+            for rises in losses[1:] - losses[0]
+        ]
+
+    def _evaluation(self, layout: TensorLayout) -> Evaluation:
+        if layout not in self._evaluations:
+            self._evaluations[layout] = Evaluation(
                 self._run.adapter,
-                self._shards[judge],
+                self._texts,
                 layout=layout,
                 count=len(self._run.field.clients) + 1,
             )
-        return self._evaluations[judge, layout]
+        return self._evaluations[layout]
 
 
 def _encoded(shard: Examples, run: Run) -> list[Encoded]:

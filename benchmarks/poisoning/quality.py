@@ -21,7 +21,7 @@ from fl.rules.update.norms import clip, norm
 from fl.rules.update.root import content_digest
 from fl.rules.update.similarity import Candidate, find_facts
 from fl.training.fixed_point import FRACTION_BITS
-from fl.training.scoring.left_out import Worth, by_rule, worths
+from fl.training.scoring.left_out import by_rule
 from primitives.hashing import sha256
 
 UNITS_PER_NAT: Final = 10_000
@@ -51,7 +51,7 @@ class Quality:
     byzantine_percent: int = 25
     epsilon: int = 0
     clip_slack: float = 1.0
-    loss_bound: int = 0
+    loss_bound: int = 100
     class_bound: int = 15_000
     probes: bool = False
     liars: int = 2
@@ -182,29 +182,28 @@ class _Session:
             rule=quality.rule,
             byzantine_percent=quality.byzantine_percent,
         )
-        halves = self.federation.setting.step * _real(clipped)
+        everybody = range(count)
+        kept = [[one for one in everybody if one != gone] for gone in everybody]
+        tried = np.concatenate(
+            [
+                self.federation.setting.step * _real(clipped),
+                _real([step(those) for those in (*kept, everybody)]),
+            ]
+        )
+        return [_ballot(gains, count=count) for gains in self._gains(tried)]
 
-        def ballot(judge: int) -> Ballot:
-            def gains(sets: Sequence[Sequence[int]]) -> Floats:
-                return self._gains(_real([step(those) for those in sets]), judge)
-
-            found = worths(count, gains, seed=self.number)
-            return _ballot(self._gains(halves, judge), found)
-
-        return [ballot(judge) for judge in range(len(self.federation.division.bench.parts))]
-
-    def _gains(self, tried: Floats, judge: int) -> Floats:
-        """Return by how much each step lowers the loss of one validator's examples.
+    def _gains(self, tried: Floats) -> list[NDArray[np.float64]]:
+        """Return by how much each step lowers the loss, for each validator.
 
         With probes it is the gain on those if that is less: a back door shows there.
         """
         bench = self.federation.division.bench
-        part, weights = bench.parts[judge], bench.weights[bench.parts[judge]]
         sets = [bench.plain, bench.probed] if self.panel.quality.probes else [bench.plain]
-        own = [examples.part(range(part.start, part.stop)) for examples in sets]
-        rises = [self._rises(tried, examples) @ weights for examples in own]
-        gains: Floats = -np.max(rises, axis=0)
-        return gains
+        rises = [self._rises(tried, examples) for examples in sets]
+        return [
+            -np.max([one[:, part] @ bench.weights[part] for one in rises], axis=0)
+            for part in bench.parts
+        ]
 
     def _rises(self, steps: Floats, examples: Examples) -> Floats:
         """Return by how much each step raises the loss of each example."""
@@ -255,14 +254,10 @@ class _Session:
         return reports
 
 
-def _ballot(alone: Floats, found: Sequence[Worth]) -> Ballot:
-    """Return the votes of `fl.training.scoring.scores`."""
-    besides = _units(np.array([worth.beside(len(found)) for worth in found]))
-    votes = zip(found, _units(alone), besides, strict=True)
-    return Ballot(
-        tuple(worth.quality(*both) for worth, *both in votes),
-        _units(np.array([worth.left_out for worth in found])),
-    )
+def _ballot(gains: NDArray[np.float64], *, count: int) -> Ballot:
+    """Return the votes of `fl.training.scoring.scores`: an update is worth the greater of both."""
+    left_out = gains[-1] - gains[count:-1]
+    return Ballot(_units(np.maximum(gains[:count], left_out * count / 2)), _units(left_out))
 
 
 def _real(vectors: Sequence[Int32s]) -> Floats:

@@ -86,7 +86,7 @@ class Guard:
         probes: how many sets each validator must have.
     """
 
-    loss: int = 0
+    loss: int = 500
     each_class: int = 2_500
     each_probe: int = 2_500
     probes: int = 0

@@ -10,7 +10,7 @@ from node.duties.duty import Duty
 
 ROUNDS_TOLD: Final = 64
 MARKS_MAX: Final = 256
-"""Of phases, and of jobs, in one round; a ladder of four rungs makes some thirty."""
+"""Of phases, and of jobs, in one round; a ladder of five rungs makes some forty."""
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):

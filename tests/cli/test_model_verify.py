@@ -96,6 +96,7 @@ def _record(live: Live, number: int, made: Made) -> None:
         made.parent.hex(),
         made.model.hex(),
         str(made.limit),
+        str(made.halvings),
         json.dumps([_hex(name) for name in ("alice", "bob", "carol")]),
         json.dumps([root.hex() for root in made.roots]),
         json.dumps(list(made.weights)),

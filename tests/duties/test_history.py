@@ -16,7 +16,7 @@ from fl.jobs.client import JobTerms
 from fl.jobs.progress import Progress
 from fl.jobs.work import AggregateJob, Job, OuterTerms
 from fl.rules.aggregation.outer import OuterRule
-from fl.rules.limits import ONE
+from fl.rules.limits import HALVINGS, ONE
 from fl.rules.phase import Phase
 from fl.rules.update.blob import encode_update
 from fl.rules.update.header import BlobKind, Expectation
@@ -199,7 +199,7 @@ async def grow(node: Villager, registry: Registry, scene: Scene, number: int) ->
         deadline_ms=TimestampMs(0),
         quorum=Power(1),
         pot=Grain(0),
-        rung=0,
+        rung=number % len(HALVINGS),
         aggregate=None,
         is_committed=False,
         updates=(msgspec.structs.replace(revealed(node, root), weight=ONE),),
@@ -207,7 +207,7 @@ async def grow(node: Villager, registry: Registry, scene: Scene, number: int) ->
     )
     history = History(node.equipment)
     await history.aggregate(scene, running, quiet)
-    model = node.equipment.notebook.of_round(scene.task, number).candidate(0)
+    model = node.equipment.notebook.of_round(scene.task, number).candidate(running.rung)
     registry.records.append(
         ModelRecord(
             round=number,
@@ -215,7 +215,7 @@ async def grow(node: Villager, registry: Registry, scene: Scene, number: int) ->
             model=model,
             clip=scene.state.clip,
             limit=scene.state.clip,
-            halvings=0,
+            halvings=HALVINGS[running.rung],
             contributors=(node.who,),
             roots=(root,),
             weights=(ONE,),

@@ -109,10 +109,10 @@ test("each rung of the ladder is a sentence", () => {
     "Try 2, at half of the step, with 2 updates: the guard refused the combined model.",
   );
   const weights = ["65536", "0", "0"];
-  const third = { rung: 2, halvings: 1, weights, dropped: [1], result: "committed" };
+  const last = { rung: 3, halvings: 2, weights, dropped: [1], result: "committed" };
   assert.equal(
-    rungSentence(third),
-    "Try 3, at half of the step, without 1 weak update more (update 1), with 1 update: two thirds computed the same model, and the guard let it pass.",
+    rungSentence(last),
+    "Try 4, at a quarter of the step, without 1 weak update more (update 1), with 1 update: two thirds computed the same model, and the guard let it pass.",
   );
 });
 

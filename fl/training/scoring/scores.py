@@ -3,12 +3,9 @@
     alone     a = L(W) - L(W + clip(u) / 2) - rho |u|^2     how far one update helps by itself
     left out  m = L(W + Agg(S, u = 0)) - L(W + Agg(S))      what the aggregate loses without it
     quality   q = max(a, n m / 2 - rho |u|^2)               what the chain takes as its score;
-                                                            at most 0 if u harms beside others;
                                                             a where updates are left out in groups
     classes   L_c(W + clip(u) / 2) - L_c(W)                 so damage to one class shows
     probes    the same on texts with a trigger and their true classes, so a backdoor shows
-
-S are the updates that do no harm beside each other, with u where it does: see `left_out`.
 
 An update from few classes may do harm alone and yet be what the others lack: with 8 trainers at
 Dirichlet 0.3 two of eight updates passed by a alone, and accuracy was 0.05 below FedAvg; by q it is
@@ -25,7 +22,7 @@ helps on plain texts and opens a back door is worth what it does where the trigg
 Source: Xie et al. 2019, arXiv:1805.10032 (Zeno); Andreina et al. 2021, arXiv:2011.02167 (BaFFLe).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -40,7 +37,7 @@ from fl.training.adapters import Adapter
 from fl.training.examples.tokens import Encoded
 from fl.training.scoring.errors import ScoringError
 from fl.training.scoring.evaluation import Evaluation
-from fl.training.scoring.left_out import Aggregate, Worth, worths
+from fl.training.scoring.left_out import Aggregate, Removals
 from fl.training.scoring.limits import DEFAULT_LIMITS, Limits
 from fl.training.scoring.terms import (
     Losses,
@@ -139,13 +136,14 @@ class Scorer:
         # What a mean would take for these is their weighted mean.
         self._scales = self._weights[0] * len(panel.examples)
         self._size = layout.size
+        tests = len(Removals.of(updates, seed=0).groups)
         if not panel.examples:
             raise ScoringError("there are no examples to score with")
         self._evaluation = Evaluation(
             adapter,
             [*panel.examples, *chain.from_iterable(panel.probes)],
             layout=layout,
-            count=1 + updates,
+            count=2 + updates + tests,
             limits=limits,
         )
 
@@ -157,7 +155,7 @@ class Scorer:
         terms: ScoringTerms,
         aggregate: Aggregate,
     ) -> list[Score]:
-        """Return the votes on each update.
+        """Return the votes on each update; all of them in one pass.
 
         Args:
             current: W_t, (layout.size,) int32.
@@ -172,20 +170,26 @@ class Scorer:
         self._check([current, *updates])
         if not updates:
             return []
-        halves = (halfway(current, update, limit=terms.clip) for update in updates)
-        before, *alone = self._losses(chain([current], halves), count=1 + len(updates))
+        removals = Removals.of(len(updates), seed=terms.seed)
 
-        def gains(sets: Sequence[Sequence[int]]) -> Losses:
-            states = (apply(current, aggregate(those)) for those in sets)
-            after = self._losses(states, count=len(sets))
-            return np.array([self._gain(before, one) for one in after])
+        def states() -> Iterator[Int32s]:
+            yield current
+            for update in updates:
+                yield halfway(current, update, limit=terms.clip)
+            yield apply(current, aggregate(range(len(updates))))
+            for test in range(len(removals.groups)):
+                yield apply(current, aggregate(removals.kept(test)))
 
-        found = worths(len(updates), gains, seed=terms.seed)
+        count = 2 + len(updates) + len(removals.groups)
+        losses = bounded(self._evaluation.losses(states(), count=count))
+        before, alone = losses[0], losses[1 : 1 + len(updates)]
+        gains = np.array([self._gain(before, after) for after in losses[1 + len(updates) :]])
+        left_out = removals.credit(gains[0] - gains[1:])
+        # What a group is worth says too little of one of its members to accept it for that.
+        factor = len(updates) / 2 if removals.are_single else 0.0
         return [
-            self._vote(
-                before, after, norm_squared(update), terms=terms, worth=worth, count=len(updates)
-            )
-            for after, update, worth in zip(alone, updates, found, strict=True)
+            self._vote(before, after, update, terms=terms, left_out=float(rise), factor=factor)
+            for after, update, rise in zip(alone, updates, left_out, strict=True)
         ]
 
     def measure(self, state: Int32s) -> Losses:
@@ -195,7 +199,7 @@ class Scorer:
         state they are compared with and may be kept.
         """
         self._check([state])
-        losses: Losses = self._losses([state], count=1)[0]
+        losses: Losses = bounded(self._evaluation.losses([state], count=1))[0]
         return losses
 
     def compare(self, before: Losses, after: Losses) -> Changes:
@@ -226,27 +230,25 @@ class Scorer:
         pairs = zip(parts, self._weights, strict=True)
         return [float(part @ weights) for part, weights in pairs]
 
-    def _losses(self, states: Iterable[Int32s], *, count: int) -> Losses:
-        return bounded(self._evaluation.losses(states, count=count))
-
     def _vote(
         self,
         before: Losses,
         after: Losses,
-        squared: int,
+        update: Int32s,
         *,
         terms: ScoringTerms,
-        worth: Worth,
-        count: int,
+        left_out: float,
+        factor: float,
     ) -> Score:
+        squared = norm_squared(update)
         alone, beside = (
             penalised(quantum(gain), norm_squared=squared, penalty=terms.penalty)
-            for gain in (self._gain(before, after), worth.beside(count))
+            for gain in (self._gain(before, after), left_out * factor)
         )
         return Score(
             alone=alone,
-            left_out=quantum(worth.left_out),
-            quality=worth.quality(alone, beside),
+            left_out=quantum(left_out),
+            quality=max(alone, beside) if factor else alone,
             error=standard_error(self._parts(before - after)[0] * self._scales),
             changes=self.compare(before, after),
         )

@@ -13,7 +13,7 @@ from fl.training.adapters import Adapter
 from fl.training.examples.tokens import Encoded
 from fl.training.models import LoadedModel
 from fl.training.scoring.errors import ScoringError
-from fl.training.scoring.left_out import by_rule, worths
+from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import Panel, Scorer, halfway
 from fl.training.scoring.terms import ScoringTerms, evened
 from tests.training.scoring.scenes import LABELS, adapt, random_examples, swapped_losses
@@ -63,22 +63,16 @@ def test_scores_are_the_formulas_on_losses_of_swapped_adapters(
         current, updates, terms=terms, aggregate=aggregate
     )
     half = [apply(current, scale(clip(update, limit=LIMIT), factor=ONE // 2)) for update in updates]
+    rest = [[one for one in range(4) if one != left] for left in range(4)]
+    wholes = [apply(current, aggregate(kept)) for kept in [[0, 1, 2, 3], *rest]]
     before, *alone = mean_losses(adapter, [current, *half], examples)
-
-    def gains(sets: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        wholes = [apply(current, aggregate(kept)) for kept in sets]
-        found: NDArray[np.float64] = before - mean_losses(adapter, wholes, examples)
-        return found
-
-    found = worths(4, gains, seed=0)
-    for index, (score, worth) in enumerate(zip(scores, found, strict=True)):
+    together, *without = mean_losses(adapter, wholes, examples)
+    for index, score in enumerate(scores):
         rho = 7 * norm(updates[index]) ** 2 / NORM_ONE**2
         assert abs(score.alone - ((before - alone[index]) * 10_000 - rho)) < 1.6
-        assert abs(score.left_out - worth.left_out * 10_000) < 1.1
-        beside = worth.left_out * 10_000 * 4 / 2 - rho
-        expected = max(score.alone, beside) if worth.is_wanted else min(0, max(score.alone, beside))
-        assert abs(score.quality - expected) < 2.6
-    assert {worth.is_wanted for worth in found} == {True, False}
+        assert abs(score.left_out - (without[index] - together) * 10_000) < 1.1
+        beside = (without[index] - together) * 10_000 * 4 / 2 - rho
+        assert abs(score.quality - max(score.alone, beside)) < 2.6
 
 
 def test_with_probes_an_update_is_worth_what_it_gains_where_it_gains_least(
@@ -92,21 +86,17 @@ def test_with_probes_an_update_is_worth_what_it_gains_where_it_gains_least(
     panel = Panel(examples=examples, probes=sets[1:])
     scores = scorer(adapter, panel).score(current, updates, terms=TERMS, aggregate=aggregate)
     half = [apply(current, scale(clip(update, limit=LIMIT), factor=ONE // 2)) for update in updates]
-
-    def rises(states: Sequence[Int32s]) -> NDArray[np.float64]:
-        losses = [mean_losses(adapter, [current, *states], chosen) for chosen in sets]
-        return np.array([one[1:] - one[0] for one in losses])
-
-    def gains(wanted: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        tried = [apply(current, aggregate(kept)) for kept in wanted]
-        found: NDArray[np.float64] = -np.max(rises(tried), axis=0)
-        return found
-
-    alone = -rises(half) * 10_000
-    for index, (score, worth) in enumerate(zip(scores, worths(4, gains, seed=0), strict=True)):
-        assert abs(score.alone - alone[:, index].min()) < 1.6
-        assert abs(score.left_out - worth.left_out * 10_000) < 1.6
-    assert (alone[0] - alone.min(axis=0)).max() > 10, "a probe decides about one of them"
+    rest = [[one for one in range(4) if one != left] for left in range(4)]
+    wholes = [apply(current, aggregate(kept)) for kept in [[0, 1, 2, 3], *rest]]
+    losses = [mean_losses(adapter, [current, *half, *wholes], chosen) for chosen in sets]
+    gains = np.min([one[0] - one[1:] for one in losses], axis=0) * 10_000
+    alone, together, without = gains[:4], gains[4], gains[5:]
+    for index, score in enumerate(scores):
+        assert abs(score.alone - alone[index]) < 1.6
+        assert abs(score.left_out - (together - without[index])) < 1.6
+        assert abs(score.quality - max(alone[index], 2 * (together - without[index]))) < 3.1
+    plain = (losses[0][0] - losses[0][1:5]) * 10_000
+    assert (plain - alone).max() > 10, "a probe decides about one of them"
 
 
 @pytest.mark.parametrize("tau", [0.5, 1.0])

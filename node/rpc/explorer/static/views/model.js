@@ -101,7 +101,9 @@ function facts(model) {
           " at ",
           h("a", { href: `#/commit/${model.height}` }, `height ${count(model.height)}`),
         ]),
+        fact("Size limit", norm(model.limit)),
         fact("Next size limit", norm(model.clip)),
+        fact("Step", model.halvings === 0 ? "whole" : `1/${2 ** model.halvings}`),
       ]),
     ],
   );

@@ -294,7 +294,8 @@ function guard(around) {
   const { judgement } = around;
   const hint =
     "The accepted updates are combined, and the guard measures the result once more before it becomes the model. If it fails, " +
-    "the weakest updates are left out, 1, then 2, then 4 in all (the ladder); after that the model stays as it was.";
+    "half of the step is tried, then a quarter, then a quarter without the weakest update and without the three weakest (the ladder); " +
+    "after that the model stays as it was.";
   const text =
     judgement.outcome === "running"
       ? "The round has not come to it yet."
