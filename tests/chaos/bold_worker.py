@@ -1,8 +1,8 @@
 """`python -m tests.chaos.bold_worker`: a toy worker that goes much too far in the first round.
 
 Half of such an update is a good step, and that is what scores measure; the whole of it leads as far
-beyond the target as the model was short of it, and more. So every update scores well and every
-aggregate of them does harm.
+beyond the target as the model was short of it, and more. So every update scores well, and the whole
+of their mean does harm.
 """
 
 import sys

@@ -27,15 +27,16 @@ from tests.chaos.rounds import (
 BOND: Final = Prices().bond
 RUNGS: Final = len(DROPS)
 BOLD: Final = replace(TOY, worker_module="tests.chaos.bold_worker")
+WARY: Final = replace(TOY, worker_module="tests.chaos.wary_worker")
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.asyncio
-async def test_updates_that_do_harm_together_fail_on_every_rung_and_leave_the_model(
+async def test_updates_whose_models_are_worse_fail_on_every_rung_and_leave_the_model(
     tmp_path: Path, rounds: int
 ) -> None:
     liars = parse_shares("inverted:1")
-    wish = Wish(nodes=5, validators=4, liars=liars, rounds=rounds, study=BOLD)
+    wish = Wish(nodes=5, validators=4, liars=liars, rounds=rounds, study=WARY)
     async with trained(tmp_path, wish) as (story, network):
         await _check_refusal(network)
         _check_told(story)
@@ -44,6 +45,18 @@ async def test_updates_that_do_harm_together_fail_on_every_rung_and_leave_the_mo
             assert (one.outcome, one.version) == ("committed", 1)
             start = (await task_after(network, 0))["model"]
             assert (await network.client("node-0").model(TASK, 1)).parent == start
+        await holds_together(network, story, folder=tmp_path)
+
+
+@pytest.mark.asyncio
+async def test_updates_that_go_too_far_together_become_a_model_at_half_of_their_step(
+    tmp_path: Path,
+) -> None:
+    async with trained(tmp_path, Wish(nodes=4, rounds=1, study=BOLD)) as (story, network):
+        (first,) = story.rounds
+        assert (first.outcome, first.version, first.rungs, first.refused) == ("committed", 1, 2, 1)
+        assert all(update.weight > 0 for update in first.updates)
+        assert (await network.client("node-0").model(TASK, 1)).halvings == 1
         await holds_together(network, story, folder=tmp_path)
 
 
@@ -83,7 +96,7 @@ async def _check_refusal(network: LocalNetwork) -> None:
     dropped, refused = (
         str(list(Reason).index(reason) + 1) for reason in (Reason.DROPPED, Reason.NOT_COMMITTED)
     )
-    assert sorted(reasons) == sorted([dropped] * 4 + [refused])
+    assert sorted(reasons) == sorted([dropped] * DROPS[-1] + [refused] * (5 - DROPS[-1]))
     before = await client.view("rounds", "task_of", str(TASK), height=history.first_height)
     after = await task_after(network, 0)
     assert (before["model"], before["version"]) == (after["model"], after["version"])

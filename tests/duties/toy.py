@@ -79,6 +79,7 @@ class ToyWorker:
         pause_s: that a training takes.
         failing: raised in place of doing a job, by the type of the job; each costs one attempt.
         twist: of the update, for attackers.
+        dread: added to the rise of the loss in every report to the guard.
     """
 
     target: NDArray[np.float64]
@@ -87,6 +88,7 @@ class ToyWorker:
     pause_s: float = 0.0
     failing: dict[type, list[Exception]] = field(default_factory=dict)
     twist: float = 1.0
+    dread: int = 0
 
     async def run(
         self,
@@ -173,7 +175,7 @@ class ToyWorker:
 
     def _evaluated(self, job: EvaluateJob) -> EvaluateResult:
         rise = self._loss(_vector(job.candidate)) - self._loss(_vector(job.subject.weights))
-        return EvaluateResult(rises=Rises(loss=rise, classes=(rise, rise), probes=()))
+        return EvaluateResult(rises=Rises(loss=rise + self.dread, classes=(rise, rise), probes=()))
 
     def _loss(self, model: Int32s) -> int:
         distance = float(np.sum((model - self.target) ** 2)) / float(TARGET_SIZE) ** 2
