@@ -142,7 +142,7 @@ class JudgementDesk:
             parent=shown.parent,
             model=shown.model,
             clip=shown.clip,
-            limit=str(record.limit),
+            limit=shown.limit,
             contributors=shown.contributors,
             roots=shown.roots,
             weights=shown.weights,
