@@ -1,7 +1,7 @@
 """The cells of the tables: what each is, what it found, and the file that remembers them.
 
 A cell is done at most once: its line in the results file names it and the settings it was done
-with, so an interrupted run goes on where it stopped and a changed setting begins anew.
+with, so an interrupted run goes on where it stopped and changed settings or rules begin anew.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +17,10 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+import benchmarks.poisoning
+import devnet.attacks.poisoning
+import fl.rules
+import fl.training.scoring
 from benchmarks.poisoning.activations import Source, open_corpus
 from benchmarks.poisoning.federation import (
     Defence,
@@ -38,6 +42,9 @@ FEDAVG: Final = "fedavg"
 POQ: Final = "poq"
 PROBED: Final = "probed"
 """Proof of Quality in a task whose validators hold texts with triggers as well."""
+
+_CODE: Final = (benchmarks.poisoning, devnet.attacks.poisoning, fl.rules, fl.training.scoring)
+"""What decides a cell, besides its settings."""
 
 RULES: Final = (*(rule.value for rule in Rule), POQ, PROBED)
 
@@ -100,10 +107,17 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """Name the settings and the texts; where activations are kept is none of them."""
+        """Name the settings, the texts and the code, but not where activations are kept."""
         source = (self.source.spec, self.source.model, self.source.texts, self.source.trigger)
-        settings = (source, asdict(self.setting), asdict(self.quality))
+        settings = (source, asdict(self.setting), asdict(self.quality), _code())
         return sha256(repr(settings).encode()).hex()[:12]
+
+
+def _code() -> str:
+    """Return a hash of all modules that decide what a cell gives."""
+    places = (Path(place) for package in _CODE for place in package.__path__)
+    files = sorted(file for place in places for file in place.rglob("*.py"))
+    return sha256(b"".join(sha256(file.read_bytes()) for file in files)).hex()
 
 
 class ResultsFile:
@@ -123,7 +137,10 @@ class ResultsFile:
     def append(self, found: Found) -> None:
         """Add a line."""
         if self._path is not None:
-            with self._path.open("ab") as file:
+            with self._path.open("a+b") as file:
+                # A run that was broken off may have left a part of a line.
+                is_whole = not file.tell() or self._path.read_bytes().endswith(b"\n")
+                file.write(b"" if is_whole else b"\n")
                 file.write(msgspec.json.encode(found) + b"\n")
 
 

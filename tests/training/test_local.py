@@ -129,8 +129,20 @@ def test_less_memory_gives_the_same_result(llama: LoadedModel, frugal: LocalTrai
     assert result.loss_after == pytest.approx(whole.loss_after, abs=1e-4)
 
 
-def test_checkpointing_is_off_again_afterwards(llama: LoadedModel) -> None:
-    train(llama, dataclasses.replace(BRIEF, checkpointing=Checkpointing.ON))
+@pytest.mark.parametrize(
+    ("checkpointing", "passes"), [(Checkpointing.OFF, 1), (Checkpointing.ON, 2)]
+)
+def test_checkpointing_is_a_second_pass_and_off_again_afterwards(
+    llama: LoadedModel, checkpointing: Checkpointing, passes: int
+) -> None:
+    seen: list[bool] = []
+    attention = llama.model.get_submodule("model.layers.1.self_attn")
+    hook = attention.register_forward_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+    try:
+        result = train(llama, dataclasses.replace(BRIEF, checkpointing=checkpointing))
+    finally:
+        hook.remove()
+    assert sum(seen) == passes * result.steps
     assert not llama.model.is_activation_checkpointing
 
 

@@ -1,7 +1,9 @@
-"""What the aggregate loses without one update: by silencing each, or by tests of random groups.
+"""What the aggregate loses without one update: by taking away each, or random groups.
 
-Who is left out is put as zero and keeps its weight, so the others weigh no more than before: an
-update of zeros is worth exactly nothing, whether the aggregate goes too far or not far enough.
+What is taken away is the part that an update would have in a mean of all: the others weigh no more
+than before, and an update of zeros is worth exactly nothing, whether the aggregate goes too far or
+not far enough. The rule itself is not asked again without it: where extremes are trimmed, noise
+would be worth what it saves the others from, which zeros in its place do not.
 Up to `SINGLES_MAX` updates, each is left out once. More are dealt at random into groups, several
 times over, and each group is left out as a whole; the share of each update is then the solution of
 least squares of smallest size, which gives back what every group was measured to be worth.
@@ -11,15 +13,17 @@ Source: leave-one-out as in Ghorbani and Zou 2019, arXiv:1904.02868; group tests
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.rules.aggregation.outer import apply
 from fl.rules.aggregation.rule import Rule, aggregate
 from fl.rules.limits import ONE
 from fl.rules.select import apportion
-from fl.rules.update.norms import clip
+from fl.rules.update.norms import clip, scale
 from fl.training.examples.shuffle import permutation
 
 SINGLES_MAX: Final = 32
@@ -80,7 +84,10 @@ class Removals:
 def by_rule(
     updates: Sequence[Int32s], *, limit: int, rule: Rule, byzantine_percent: int = 0
 ) -> Aggregate:
-    """Return the aggregation of the round's own rule with equal weights, bit for bit.
+    """Return the aggregate of the round's own rule with equal weights, less parts of a mean.
+
+    Of all updates it is that of the rule, bit for bit; the part of each that is left out is taken
+    from it.
 
     Args:
         updates: of the round.
@@ -90,15 +97,19 @@ def by_rule(
     """
     clipped = [clip(update, limit=limit) for update in updates]
     count = len(clipped)
+    weights = apportion(ONE, [1] * count)
+
+    @cache
+    def of_all() -> Int32s:
+        byzantine = min(count - 1, count * byzantine_percent // 100)
+        return aggregate(clipped, weights, rule=rule, byzantine=byzantine, radius=limit)
 
     def aggregated(indices: Sequence[int]) -> Int32s:
         speaking = set(indices)
-        return aggregate(
-            [one if index in speaking else np.zeros_like(one) for index, one in enumerate(clipped)],
-            apportion(ONE, [1] * count),
-            rule=rule,
-            byzantine=min(count - 1, count * byzantine_percent // 100),
-            radius=limit,
-        )
+        step = of_all()
+        for index, (one, weight) in enumerate(zip(clipped, weights, strict=True)):
+            if index not in speaking:
+                step = apply(step, -scale(one, factor=weight))
+        return step
 
     return aggregated

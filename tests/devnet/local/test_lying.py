@@ -1,5 +1,6 @@
 """A lying worker does its jobs honestly, then says something else where nobody can check."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -59,12 +60,15 @@ FACTS = InspectResult(facts=(BlobFacts(verdict=0, original=0, cluster=0, norm=1)
 
 
 class Honest:
-    """Gives what was found beforehand."""
+    """Gives what was found beforehand, and other scores from the second round on."""
+
+    def __init__(self) -> None:
+        self._votes = itertools.chain([HONEST.votes], itertools.repeat(HONEST.votes[::-1]))
 
     def perform(self, job: AnyJob, desk: Desk) -> AnyResult:
         match job:
             case ScoreJob():
-                return HONEST
+                return ScoreResult(votes=next(self._votes))
             case EvaluateJob():
                 return REPORT
             case _:
@@ -101,6 +105,8 @@ def test_liar_without_a_ring_has_no_friends() -> None:
 
 
 def test_copying_validator_says_again_what_it_found_before() -> None:
+    honest = Honest()
+    assert _alone(honest.perform(SCORE, _desk())) != _alone(honest.perform(SCORE, _desk()))
     liar = _liar(Kind.COPY, None)
     assert _alone(liar.perform(SCORE, _desk())) == [50, 40, -3]
     assert _alone(liar.perform(SCORE, _desk())) == [50, 40, -3]
@@ -138,6 +144,6 @@ def test_short_jobs_wait_for_no_turn(tmp_path: Path) -> None:
     craft = PatientCraft(Honest(), turns=turns)
     with turns.turn(_desk()):
         assert craft.perform(INSPECT, _desk()) is FACTS
-    assert craft.perform(SCORE, _desk()) is HONEST
+    assert craft.perform(SCORE, _desk()) == HONEST
     alone = PatientCraft(Honest(), turns=Turns(None, at_once=1))
-    assert alone.perform(SCORE, _desk()) is HONEST
+    assert alone.perform(SCORE, _desk()) == HONEST

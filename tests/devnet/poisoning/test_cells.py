@@ -38,6 +38,8 @@ def test_line_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
     file.append(_found(_poq("ipm", 40)))
     path.write_bytes(path.read_bytes() + b'{"cell":{"attack":')
     assert list(file.read()) == [_poq("ipm", 40)]
+    file.append(_found(_poq("alie", 40)))
+    assert list(file.read()) == [_poq("ipm", 40), _poq("alie", 40)]
 
 
 def test_loss_is_measured_against_the_clean_federation_of_the_same_seed() -> None:

@@ -83,6 +83,13 @@ def test_who_adds_nothing_is_refused_and_never_paid(attack: str, reasons: set[Re
     assert all(panel.court.earned(trainer) > 0 for trainer in range(8, 20))
 
 
+@pytest.mark.parametrize("attack", ["gaussian", "noise"])
+def test_noise_earns_only_what_points_the_right_way_by_chance(attack: str) -> None:
+    _, panel = _judged(attack, rounds=2)
+    honest = min(panel.court.earned(trainer) for trainer in range(8, 20))
+    assert sum(panel.court.earned(trainer) for trainer in range(8)) < honest / 2
+
+
 def test_one_zero_is_worth_nothing() -> None:
     _, panel = _judged("zero", attackers=1, rounds=1)
     assert panel.court.reasons(0) == [Reason.LOW_QUALITY]
@@ -112,7 +119,8 @@ def test_liars_with_most_of_the_stake_ruin_the_model() -> None:
 def test_a_third_that_keeps_its_scores_stops_the_model_and_harms_nothing() -> None:
     federation, panel = _judged("signflip", quality=Quality(liars=0, silent=3), rounds=2)
     assert panel.outcomes == [Outcome.NULL] * 2
-    assert not panel.court.reasons(19) or Reason.UNSCORED in panel.court.reasons(19)
+    reasons = [panel.court.reasons(trainer) for trainer in range(20)]
+    assert reasons == [[Reason.UNSCORED] * 2] * 20
     assert len(set(federation.accuracies)) == 1
 
 

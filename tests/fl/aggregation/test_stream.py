@@ -37,7 +37,7 @@ def test_chunks_add_up_to_the_mean(size: int) -> None:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_sixty_five_thousand_extreme_updates_do_not_wrap(sign: int) -> None:
+def test_four_thousand_extreme_updates_do_not_wrap(sign: int) -> None:
     stream = MeanStream(3)
     vector = np.full(3, sign * COORDINATE_MAX, dtype=np.int32)
     for _ in range(2**12):

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -55,7 +57,26 @@ def test_who_is_left_out_keeps_its_weight_so_that_nothing_is_worth_nothing() -> 
     step = by_rule(updates, limit=4 << 16, rule=Rule.MEAN)
     assert step([0, 1]).tolist() == step([0, 1, 2]).tolist()
     assert np.abs(step([1]) - (2 << 24) // 3).max() <= 1 << 10
-    assert step([]).tolist() == [0, 0, 0, 0]
+    assert np.abs(step([])).max() <= 1 << 10
+
+
+@pytest.mark.parametrize("rule", [Rule.TRIMMED_MEAN, Rule.MEDIAN, Rule.GEOMETRIC_MEDIAN])
+@pytest.mark.parametrize("distance", [0.5, 1.0, 4.0])
+def test_noise_is_worth_nothing_whether_the_aggregate_goes_too_far_or_not_far_enough(
+    rule: Rule, distance: float
+) -> None:
+    dice = np.random.RandomState(4)
+    honest = 1 + dice.normal(0, 1.5, (7, 2_000))
+    noise = dice.normal(0, np.linalg.norm(honest[0]) / 2_000**0.5, (3, 2_000))
+    updates = [np.rint(one * 2**20).astype(np.int32) for one in (*honest, *noise)]
+    step = by_rule(updates, limit=1 << 40, rule=rule, byzantine_percent=25)
+
+    def loss(indices: Sequence[int]) -> float:
+        return float(np.square(step(indices) / 2**20 - distance).mean())
+
+    whole = loss(range(10))
+    worth = [loss([one for one in range(10) if one != gone]) - whole for gone in range(10)]
+    assert max(worth[7:]) < max(0.02, max(worth[:7]) / 8)
 
 
 def test_feared_liars_are_a_share_of_all() -> None:
