@@ -21,6 +21,7 @@ from cli.reals import real_between
 if TYPE_CHECKING:
     from fl.jobs.results import PrepareResult
     from fl.jobs.subject import AdaptedModel, AdapterShape
+    from fl.jobs.work import OuterTerms
     from node.federation.document import TaskDocument
 
 _DEADLINE_MS: Final = 1_800_000
@@ -29,6 +30,10 @@ _SEED_SIZE_BYTES: Final = 32
 _COUNT_MAX: Final = 2**63 - 1
 _PAUSE_S_MAX: Final = 7 * 24 * 3_600
 """What a task document holds at most, as the number before."""
+
+_PROX_MAX: Final = 1_000.0
+_OUTER_RATE_MAX: Final = 16.0
+"""What `fl.rules.aggregation.outer` takes at most."""
 
 RATE_MIN: Final = 1e-9
 RATE_MAX: Final = 10.0
@@ -69,6 +74,14 @@ class RuleName(StrEnum):
     NNM = "nnm"
     GEOMED = "geomed"
     CCLIP = "cclip"
+
+
+class OuterName(StrEnum):
+    """How the aggregate of a round becomes the step of the model."""
+
+    PLAIN = "plain"
+    NESTEROV = "nesterov"
+    FEDADAM = "fedadam"
 
 
 Source: TypeAlias = Annotated[
@@ -121,6 +134,20 @@ ADJUSTMENT: Final = typer.Option(
     help="Of a trainer's own shares of the classes, taken out of what it learns.",
 )
 Adjustment: TypeAlias = Annotated[int, ADJUSTMENT]
+Prox: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        parser=real_between(0, _PROX_MAX), metavar="MU", help="Of FedProx; 0: plain FedAvg."
+    ),
+]
+Checkpoints: TypeAlias = Annotated[
+    bool, typer.Option("--checkpointing", help="Train in less memory, a third slower.")
+]
+Outer: TypeAlias = Annotated[OuterName, typer.Option(help="Optimiser of the model's step.")]
+OuterRate: TypeAlias = Annotated[
+    float,
+    typer.Option(parser=real_between(0, _OUTER_RATE_MAX), metavar="NUMBER", help="Of that step."),
+]
 Tokens: TypeAlias = Annotated[
     int, typer.Option(min=2, max=_COUNT_MAX, help="At which a text is cut.")
 ]
@@ -158,31 +185,34 @@ def publish(  # noqa: PLR0913 - an option for each field of the document
     schedule: Schedule = RateFall.CONSTANT,
     rate_kept: RateKept = 100,
     adjustment: Adjustment = 75,
+    prox: Prox = 0,
+    checkpointing: Checkpoints = False,
+    outer: Outer = OuterName.PLAIN,
+    outer_rate: OuterRate = 1,
     tokens: Tokens = 128,
     pause: Pause = 0,
     seed: Seed = "",
     device: Device = "auto",
 ) -> None:
     """As an agent, make W_0 of a base model, and give it and its task document to the node."""
-    from fl.jobs.local_terms import LocalTerms, RateSchedule, Unit
-    from fl.jobs.subject import AdaptedModel, FrozenModel, ModelKind
+    from fl.jobs.local_terms import Checkpointing, LocalTerms, RateSchedule, Unit
     from fl.rules.aggregation.rule import Rule
 
     names = _label_names(labels, kind)
-    subject = AdaptedModel(
-        frozen=FrozenModel(source=model, kind=ModelKind(kind.value), labels=len(names)),
-        adapter=_adapter(sharing, rank=rank, alpha=alpha, targets=tuple(targets or ()), seed=seed),
-    )
+    adapter = _adapter(sharing, rank=rank, alpha=alpha, targets=tuple(targets or ()), seed=seed)
     local = LocalTerms(
         unit=Unit.STEPS if steps else Unit.EPOCHS,
         length=steps or epochs,
         batch_size=batch,
         max_length=tokens,
         learning_rate_nano=round(learning_rate * _NANO),
+        prox_nano=round(prox * _NANO),
+        checkpointing=Checkpointing.ON if checkpointing else Checkpointing.OFF,
         schedule=RateSchedule(schedule.value),
         rate_kept_percent=rate_kept,
         adjustment_percent=adjustment,
     )
+    subject = _subject(model, kind, labels=len(names), adapter=adapter)
     check_agent(line)
     with tempfile.TemporaryDirectory(prefix="hanse-") as folder:
         made = _prepared(subject, Path(folder), device)
@@ -192,11 +222,29 @@ def publish(  # noqa: PLR0913 - an option for each field of the document
             description=description,
             rule=Rule(rule.value),
             byzantine_percent=byzantine,
+            outer=_outer(outer, outer_rate),
             local=local,
             tokens_max=tokens,
             round_pause_ms=round(pause * 1_000),
         )
         _hand_over(line, document, made, Path(folder))
+
+
+def _subject(
+    source: str, kind: ModelSort, *, labels: int, adapter: "AdapterShape"
+) -> "AdaptedModel":
+    from fl.jobs.subject import AdaptedModel, FrozenModel, ModelKind
+
+    frozen = FrozenModel(source=source, kind=ModelKind(kind.value), labels=labels)
+    return AdaptedModel(frozen=frozen, adapter=adapter)
+
+
+def _outer(name: OuterName, rate: float) -> "OuterTerms":
+    from fl.jobs.work import OuterTerms
+    from fl.rules.aggregation.outer import OuterRule
+    from fl.rules.limits import ONE
+
+    return OuterTerms(rule=OuterRule(name.value), rate=round(rate * ONE))
 
 
 def _adapter(

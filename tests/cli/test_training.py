@@ -7,7 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from fl.jobs.local_terms import Checkpointing
+from fl.jobs.work import OuterTerms
+from fl.rules.aggregation.outer import OuterRule
+from fl.rules.limits import ONE
 from fl.training.tiny import tiny_model_folder
+from node.federation.document import read_document
 from tests.cli.live import Live
 from tests.cli.offers import be_agent
 
@@ -19,7 +24,13 @@ SEED = "11" * 32
 def test_model_is_published_offered_and_pulled_as_a_peft_folder(live: Live, tmp_path: Path) -> None:
     be_agent(live)
     words = ("--title", "tiny", "--kind", "causal", "--rank", "2", "--seed", SEED)
-    made = live.json("model", "publish", TINY, *words, key="validator-0")
+    terms = ("--prox", "0.25", "--checkpointing", "--outer", "nesterov", "--outer-rate", "0.5")
+    made = live.json("model", "publish", TINY, *words, *terms, key="validator-0")
+    live.json("blob", "get", made["document"], "--out", str(tmp_path / "document"))
+    document = read_document((tmp_path / "document").read_bytes())
+    assert document.local.prox_nano == 250_000_000
+    assert document.local.checkpointing is Checkpointing.ON
+    assert document.outer == OuterTerms(rule=OuterRule.NESTEROV, rate=ONE // 2)
     offer = ("--document", made["document"], "--escrow", "1", "--reward", "0.1", "--no-list")
     task = live.json("task", "create", *offer, "--yes", key="validator-0")["task"]
     out = tmp_path / "adapter"
@@ -45,6 +56,8 @@ def test_model_is_published_offered_and_pulled_as_a_peft_folder(live: Live, tmp_
         (["--kind", "classification"], "a classifier needs --labels"),
         (["--kind", "causal", "--labels", "a,b"], "a language model has no --labels"),
         (["--kind", "causal", "--seed", "xyz"], "--seed takes 64 hexadecimal digits"),
+        (["--kind", "causal", "--prox", "-1"], "-1 is not between 0 and 1000"),
+        (["--kind", "causal", "--outer-rate", "17"], "17 is not between 0 and 16"),
         (["--kind", "causal", "--seed", "ab"], "--seed takes 64 hexadecimal digits"),
     ],
 )
