@@ -129,17 +129,17 @@ bench: $(STAMP) $(if $(filter vm,$(BENCH)),$(EVM_PEER)) $(if $(filter round_over
 
 # Files of results let a run go on where it was broken off.
 federated: $(STAMP) ## ours beside FedAvg and central training on real texts, an hour: DATA=folder MODEL= OPTIONS="--task causal --group source"
-	$(BIN)/python -m benchmarks.federated --model $(or $(MODEL),package:$(ENCODER)) --data $(DATA) --jobs 2 --json \
+	$(BIN)/python -m benchmarks.federated --model $(or $(MODEL),package:$(ENCODER)) --data '$(DATA)' --jobs 2 --json \
 		$(if $(QUICK),--quick,--seeds 3 --rounds $(or $(ROUNDS),8) --layers 2 --train-max 2000 --test-max 2000 --hold-out 420) \
 		$(if $(RESULTS),--results $(RESULTS)) $(OPTIONS)
 
 poisoning: $(STAMP) ## every attack against every rule, about an hour: DATA=folder RESULTS=file (QUICK=1: a slice)
-	$(BIN)/python -m benchmarks.poisoning $(if $(DATA),--data $(DATA)) --jobs 2 $(if $(QUICK),--quick) \
+	$(BIN)/python -m benchmarks.poisoning $(if $(DATA),--data '$(DATA)') --jobs 2 $(if $(QUICK),--quick) \
 		$(if $(RESULTS),--results $(RESULTS)) --json
 
 devnet: $(STAMP) ## real nodes as processes that train and commit a model: NODES=4 ROUNDS=2 (KEEP=1: leave it running)
 	$(BIN)/hanse devnet up --nodes $(call nodes,4) --rounds $(or $(ROUNDS),2) --folder devnet-network --yes \
-		$(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL)) $(if $(KEEP),--keep)
+		$(if $(DATA),--data '$(DATA)') $(if $(MODEL),--model $(MODEL)) $(if $(KEEP),--keep)
 
 inprocess: $(STAMP) ## only consensus: validators in one process on the real clock: NODES=4 SECONDS=10
 	$(BIN)/python -m devnet.inprocess --nodes $(call nodes,4) --seconds $(call seconds,10)

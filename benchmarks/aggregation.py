@@ -199,7 +199,7 @@ def _error_rows() -> Iterator[Row]:
     for case, found, truth in (
         ("FedIT: A and B apart", _averaged(apart, weights), _exact(apart, weights)),
         ("ALT: B with A frozen", _averaged(frozen, weights), _exact(frozen, weights)),
-        ("STACK: all of them", product, _exact(apart, weights)),
+        ("STACK before its projection", product, _exact(apart, weights)),
     ):
         yield compare(
             f"LoRA, {case}",

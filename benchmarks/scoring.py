@@ -123,7 +123,7 @@ def _measure(
             costs[side].append((_now(adapter) - began) * 1e3 / count)
     ours, one_by_one, sorted_too = (statistics.median(cost) for cost in costs)
     name = f"{case.name}, N={count}"
-    goal = GOAL if case.last and count == GOAL_UPDATES and _is_encoder(case) else None
+    goal = GOAL if case.last and count == GOAL_UPDATES else None
     yield compare(name, UNIT, ours, peer_name=PEER, peer=one_by_one, goal=goal)
     yield compare(f"{name}: sorted", UNIT, ours, peer_name=SORTED, peer=sorted_too)
     left, all_of_it = _arithmetic(case, adapter, examples, given.tokens, count)
