@@ -214,20 +214,31 @@ def publish(  # noqa: PLR0913 - an option for each field of the document
     )
     subject = _subject(model, kind, labels=len(names), adapter=adapter)
     check_agent(line)
+    fields = {
+        "description": description,
+        "rule": Rule(rule.value),
+        "byzantine_percent": byzantine,
+        "outer": _outer(outer, outer_rate),
+        "local": local,
+        "tokens_max": tokens,
+        "round_pause_ms": round(pause * 1_000),
+    }
+    _make(line, subject, fields, title=title, label_names=names, device=device)
+
+
+def _make(
+    line: Signing,
+    subject: "AdaptedModel",
+    fields: dict[str, object],
+    *,
+    title: str,
+    label_names: tuple[str, ...],
+    device: str,
+) -> None:
     with tempfile.TemporaryDirectory(prefix="hanse-") as folder:
         made = _prepared(subject, Path(folder), device)
-        document = _document(subject, made, title=title, label_names=names)
-        document = _replaced(
-            document,
-            description=description,
-            rule=Rule(rule.value),
-            byzantine_percent=byzantine,
-            outer=_outer(outer, outer_rate),
-            local=local,
-            tokens_max=tokens,
-            round_pause_ms=round(pause * 1_000),
-        )
-        _hand_over(line, document, made, Path(folder))
+        document = _document(subject, made, title=title, label_names=label_names)
+        _hand_over(line, _replaced(document, fields), made, Path(folder))
 
 
 def _subject(
@@ -306,7 +317,7 @@ def _document(
     )
 
 
-def _replaced(document: "TaskDocument", **fields: object) -> "TaskDocument":
+def _replaced(document: "TaskDocument", fields: dict[str, object]) -> "TaskDocument":
     import msgspec
 
     return msgspec.structs.replace(document, **fields)
