@@ -129,3 +129,10 @@ def test_model_replacement_opens_the_back_door_of_a_mean() -> None:
     clean, _ = _played("none", attackers=0)
     opened, _ = _played("backdoor", attackers=4, rule=Rule.MEAN)
     assert backdoor_success(opened) > backdoor_success(clean) + 0.2
+
+
+@pytest.mark.parametrize("probes", [False, True])
+def test_model_replacement_opens_no_back_door_where_updates_are_judged(*, probes: bool) -> None:
+    federation, _ = _judged("backdoor", attackers=8, quality=Quality(probes=probes))
+    assert backdoor_success(federation) < 0.05
+    assert federation.accuracies[-1] > 0.9
