@@ -16,6 +16,7 @@ from fl.rules.aggregation.outer import apply
 from fl.rules.select import Consensus, agree
 from fl.rules.update.layout import TensorLayout
 from fl.training.examples.tokens import IGNORED, Encoded, encode_labelled, encode_plain
+from fl.training.scoring.errors import ScoringError
 from fl.training.scoring.evaluation import Evaluation
 from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import halfway
@@ -33,12 +34,23 @@ BAND_MIN: Final = 10
 
 
 class Jury:
-    """All validators, with equal stakes; a text is evaluated once for all states of a round."""
+    """All validators, with equal stakes; a text is evaluated once for all states of a round.
+
+    Who holds no text that asks for anything does not vote.
+
+    Raises:
+        ScoringError: that is so of all of them.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._rule, self._byzantine = run.settings.rule, run.settings.byzantine_percent
-        shards = [_encoded(shard, run) for shard in run.field.shards]
+        encoded = [_encoded(shard, run) for shard in run.field.shards if shard]
+        shards = [shard for shard in encoded if shard]
+        if not shards:
+            raise ScoringError(
+                "no held-out text asks for a token: raise --max-length or --hold-out"
+            )
         self._texts = list(chain.from_iterable(shards))
         is_classified = run.settings.task is ModelKind.CLASSIFICATION
         self._weights = [

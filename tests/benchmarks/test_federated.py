@@ -1,6 +1,7 @@
 """The federated benchmark trains real adapters in every arm, ours by the product's own path."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from fl.training.examples.example import LabelledText
 from fl.training.examples.tokens import encode_labelled
 from fl.training.local import train_local
 from fl.training.models import LoadedModel, load_model
+from fl.training.scoring.errors import ScoringError
 from fl.training.scoring.left_out import by_rule
 from fl.training.scoring.scores import Panel, Scorer
 from fl.training.scoring.terms import ScoringTerms
@@ -48,12 +50,12 @@ def texts(count: int) -> list[LabelledText]:
     ]
 
 
-def run_of(loaded: LoadedModel) -> Run:
-    """A run of our arm on texts that all hold."""
+def run_of(loaded: LoadedModel, *, idle: int = 0) -> Run:
+    """A run of our arm on texts that all hold but the idle validators."""
     depth = loaded.model.config.num_hidden_layers
     adapter = attach(loaded, spec_of(SETTINGS, arm=Arm.OURS, depth=depth), seed=1)
     some = texts(24)
-    field = Field((some, some), some, (some,), some, LABELS)
+    field = Field((some, some), some, (some, *([],) * idle), some, LABELS)
     return Run(Arm.OURS, adapter, field, SETTINGS, 1, Tally(), FrozenPrefix(adapter))
 
 
@@ -144,3 +146,26 @@ def test_votes_are_those_of_the_product(loaded: LoadedModel) -> None:
     detach(run.adapter)
     # Chunks of another size add in another order.
     assert [one.score for one in found] == pytest.approx([one.quality for one in expected], abs=2)
+
+
+def test_validator_without_a_text_that_asks_for_anything_does_not_vote(
+    loaded: LoadedModel,
+) -> None:
+    found = []
+    for idle in (0, 2):
+        run = run_of(loaded, idle=idle)
+        layout = run.adapter.trainable_layout(0)
+        update = np.full(layout.size, 1 << 16, np.int32)
+        found.append(
+            Jury(run).scores(layout, run.adapter.read_fixed(layout), [update], limit=1 << 17)
+        )
+        detach(run.adapter)
+    assert found[0] == found[1]
+
+
+def test_jury_without_texts_is_one_line(loaded: LoadedModel) -> None:
+    run = run_of(loaded)
+    empty = replace(run, field=replace(run.field, shards=([],)))
+    with pytest.raises(ScoringError, match="raise --max-length"):
+        Jury(empty)
+    detach(run.adapter)
