@@ -235,10 +235,12 @@ def _make(
     label_names: tuple[str, ...],
     device: str,
 ) -> None:
+    from msgspec import structs
+
     with tempfile.TemporaryDirectory(prefix="hanse-") as folder:
         made = _prepared(subject, Path(folder), device)
         document = _document(subject, made, title=title, label_names=label_names)
-        _hand_over(line, _replaced(document, fields), made, Path(folder))
+        _hand_over(line, structs.replace(document, **fields), made, Path(folder))
 
 
 def _subject(
@@ -315,12 +317,6 @@ def _document(
         layouts=made.layouts,
         start=Cid.decode(made.weights.cid).digest,
     )
-
-
-def _replaced(document: "TaskDocument", fields: dict[str, object]) -> "TaskDocument":
-    import msgspec
-
-    return msgspec.structs.replace(document, **fields)
 
 
 def _hand_over(

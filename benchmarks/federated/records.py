@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.federated.settings import Arm, Record
+from benchmarks.lines import append_line
 
 
 class Results:
@@ -29,19 +30,12 @@ class Results:
         self.records[record.arm, record.seed] = record
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as file:
-                # A run that was broken off may have left a part of a line.
-                file.write(b"\n" * self._is_open_ended() + msgspec.json.encode(record) + b"\n")
+            append_line(self._path, msgspec.json.encode(record))
 
     def of(self, arm: Arm) -> list[Record]:
         """Return the records of an arm, by seed."""
         chosen = [record for (other, _), record in self.records.items() if other is arm]
         return sorted(chosen, key=lambda record: record.seed)
-
-    def _is_open_ended(self) -> bool:
-        assert self._path is not None
-        content = self._path.read_bytes()
-        return bool(content) and not content.endswith(b"\n")
 
     def _read(self) -> list[Record]:
         if self._path is None or not self._path.exists():

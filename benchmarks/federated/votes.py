@@ -45,8 +45,7 @@ class Jury:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._rule, self._byzantine = run.settings.rule, run.settings.byzantine_percent
-        encoded = [_encoded(shard, run) for shard in run.field.shards if shard]
-        shards = [shard for shard in encoded if shard]
+        shards = [kept for shard in run.field.shards if (kept := _encoded(shard, run))]
         if not shards:
             raise ScoringError(
                 "no held-out text asks for a token: raise --max-length or --hold-out"

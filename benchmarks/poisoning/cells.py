@@ -21,6 +21,7 @@ import benchmarks.poisoning
 import devnet.attacks.poisoning
 import fl.rules
 import fl.training.scoring
+from benchmarks.lines import append_line
 from benchmarks.poisoning.activations import Source, open_corpus
 from benchmarks.poisoning.federation import (
     Defence,
@@ -137,11 +138,7 @@ class ResultsFile:
     def append(self, found: Found) -> None:
         """Add a line."""
         if self._path is not None:
-            with self._path.open("a+b") as file:
-                # A run that was broken off may have left a part of a line.
-                is_whole = not file.tell() or self._path.read_bytes().endswith(b"\n")
-                file.write(b"" if is_whole else b"\n")
-                file.write(msgspec.json.encode(found) + b"\n")
+            append_line(self._path, msgspec.json.encode(found))
 
 
 def run_cells(

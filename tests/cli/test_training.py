@@ -1,5 +1,6 @@
 """From a base model to a task and a PEFT folder, with the tiny model that ships."""
 
+import enum
 import json
 from pathlib import Path
 
@@ -7,9 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from fl.jobs.local_terms import Checkpointing
+from cli.model_publish import ModelSort, OuterName, RateFall, RuleName, Sharing
+from fl.jobs.local_terms import Checkpointing, RateSchedule
+from fl.jobs.subject import LoraLayout, ModelKind
 from fl.jobs.work import OuterTerms
 from fl.rules.aggregation.outer import OuterRule
+from fl.rules.aggregation.rule import Rule
 from fl.rules.limits import ONE
 from fl.training.tiny import tiny_model_folder
 from node.federation.document import read_document
@@ -67,6 +71,22 @@ def test_model_that_makes_no_sense_is_a_usage_error(
     result = live.run("model", "publish", TINY, "--title", "x", *words, key="validator-0")
     assert result.exit_code == 2
     assert reason in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("offered", "known"),
+    [
+        (ModelSort, ModelKind),
+        (OuterName, OuterRule),
+        (RateFall, RateSchedule),
+        (RuleName, Rule),
+        (Sharing, LoraLayout),
+    ],
+)
+def test_options_offer_all_that_a_task_can_hold(
+    offered: type[enum.Enum], known: type[enum.Enum]
+) -> None:
+    assert {one.value for one in offered} == {one.value for one in known}
 
 
 def test_examples_of_a_folder_are_counted(tmp_path: Path) -> None:

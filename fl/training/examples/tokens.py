@@ -33,6 +33,9 @@ def encode_labelled(
     tokens_max: int,
 ) -> list[Encoded]:
     """Tokenise texts as the model's own training did, cut at `tokens_max`."""
+    if not examples:
+        # Tokenisers of transformers fail at no texts.
+        return []
     texts = [example.text for _, example in examples]
     found = tokenizer(
         texts, truncation=True, max_length=tokens_max, return_attention_mask=False, verbose=False
@@ -50,6 +53,8 @@ def encode_plain(
 
     A token that begins inside the prompt has the label -100.
     """
+    if not examples:
+        return []
     found = tokenizer(
         [example.text for _, example in examples],
         return_attention_mask=False,
